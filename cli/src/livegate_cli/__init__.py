@@ -1,0 +1,1 @@
+"""The `livegate` command: all of livegate on one machine."""

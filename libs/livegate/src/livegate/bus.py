@@ -1,0 +1,329 @@
+"""The bus: this process's mailbox, and one writer to everybody else's.
+
+Redis is transport only. One writer connection with one write a tick and one stream entry a tick
+and mailbox (field = frame header, value = payload, repeated); one reader connection that blocks on
+the own mailbox and trims what was handled in the same round trip. redis-py's `Connection` is driven
+directly, since concurrent commands over a pool would reorder frames. What is lost with a
+connection, the channels send again: while disconnected nothing is queued here.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+from livegate import frame, keys, logs, metrics
+from livegate.liveness import Peer, Pulse
+
+WATCHDOG_S = 3.0
+"""No reply for this long: the connection is replaced."""
+
+HEARTBEAT_S = 0.5
+RETRY_S = 0.2
+ENTRY_BYTES = 1 << 20
+"""A stream entry is ended at about this size, to bound what one read brings."""
+
+_BLOCK_MS = 1000
+_READ_COUNT = 32
+_LOST = (RedisError, OSError, TimeoutError)
+
+log = logs.get("bus")
+
+
+def connection_pool(url: str) -> ConnectionPool:
+    """Connections without time-outs or retries of their own: the watchdogs here are enough."""
+    return ConnectionPool.from_url(
+        url,
+        protocol=2,
+        socket_timeout=None,
+        socket_connect_timeout=WATCHDOG_S,
+        health_check_interval=0,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+class Handler(Protocol):
+    """What the bus tells its process. None of these may block."""
+
+    def on_frame(self, incoming: frame.Frame) -> None:
+        """A frame from the own mailbox; it may be a duplicate."""
+
+    def on_connected(self) -> None:
+        """The writer is connected again: what was in flight may be lost."""
+
+    def on_mailbox_gone(self, mailbox: bytes) -> None:
+        """A write found no such mailbox (or Redis refused it); it was dropped."""
+
+    def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
+        """A watched process's mailbox was emptied, or the process is dead."""
+
+
+class _Entry:
+    __slots__ = ("fields", "mailbox", "size")
+
+    def __init__(self, mailbox: bytes) -> None:
+        self.mailbox = mailbox
+        self.fields: list[bytes] = []
+        self.size = 0
+
+
+class Bus:
+    """One process on the bus. Call `run()` in a task; `send()` from anywhere in its loop."""
+
+    def __init__(self, url: str, mailbox: bytes, handler: Handler) -> None:
+        self.mailbox = mailbox
+        self.redis = Redis(connection_pool=connection_pool(url))
+        self.connected = False
+        self.healthy_at = -math.inf
+        self.problem: str | None = "Redis has not answered yet"
+        self.evicts: str | None = None
+        self._handler = handler
+        self._pool = connection_pool(url)
+        self._entries: dict[bytes, _Entry] = {}
+        self._queue: list[_Entry] = []
+        self._written: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._replies = asyncio.Event()
+        self._count = 0
+        self._generation = 0
+        self._last = b"0"
+        self._peers: dict[bytes, Peer] = {}
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether Redis has ever answered as it must."""
+        return self.healthy_at > -math.inf
+
+    def send(self, mailbox: bytes, header: bytes, payload: bytes) -> None:
+        """Queue a frame for the tick's write; dropped while disconnected."""
+        if not self.connected:
+            return
+        entry = self._entries.get(mailbox)
+        if entry is None or entry.size > ENTRY_BYTES:
+            entry = self._entries[mailbox] = _Entry(mailbox)
+            self._queue.append(entry)
+        entry.fields += (header, payload)
+        entry.size += len(payload)
+        self._wake.set()
+
+    def watch(self, mailbox: bytes) -> None:
+        """Poll the heartbeat of the process behind this mailbox."""
+        self._peers.setdefault(mailbox, Peer())
+
+    def unwatch(self, mailbox: bytes) -> None:
+        """Stop polling it."""
+        self._peers.pop(mailbox, None)
+
+    async def run(self) -> None:
+        """Keep reader, writer and heartbeat alive, through any outage, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep("writer", self._write_and_confirm))
+                group.create_task(self._keep("reader", self._read))
+                group.create_task(self._beat())
+        finally:
+            await self.redis.aclose()
+            await self._pool.disconnect()
+
+    async def retire(self) -> None:
+        """Take the own mailbox and heartbeat away at an orderly end."""
+        try:
+            async with asyncio.timeout(1):
+                await self.redis.delete(self.mailbox, keys.heartbeat(self.mailbox))
+        except _LOST:
+            log.info("the mailbox stays until it expires")
+
+    async def _keep(self, name: str, use: Callable[[AbstractConnection], Any]) -> None:
+        while True:
+            connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+            try:
+                async with asyncio.timeout(WATCHDOG_S):
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                await use(connection)
+            except* _LOST as group:
+                if self.problem is None:
+                    log.warning("redis connection lost", connection=name, error=_text(group))
+                metrics.BUS_RECONNECTS.labels(name).inc()
+            finally:
+                await connection.disconnect(nowait=True)
+            await asyncio.sleep(RETRY_S)
+
+    # Writer
+
+    async def _write_and_confirm(self, connection: AbstractConnection) -> None:
+        self._entries.clear()
+        self._queue.clear()
+        self._written.clear()
+        self._replies.clear()
+        self.connected = True
+        self._handler.on_connected()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write(connection))
+                group.create_task(self._confirm(connection))
+        finally:
+            self.connected = False
+
+    async def _write(self, connection: AbstractConnection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            queue = self._queue
+            if not queue:
+                continue
+            self._queue = []
+            self._entries.clear()
+            commands: list[tuple[bytes | str, ...]] = [
+                ("XADD", entry.mailbox, "NOMKSTREAM", "*", *entry.fields) for entry in queue
+            ]
+            self._written.extend(entry.mailbox for entry in queue)
+            self._replies.set()
+            metrics.BUS_WRITES.inc()
+            metrics.BUS_ENTRIES.inc(len(queue))
+            async with asyncio.timeout(WATCHDOG_S):
+                await connection.send_packed_command(
+                    connection.pack_commands(commands), check_health=False
+                )
+
+    async def _confirm(self, connection: AbstractConnection) -> None:
+        while True:
+            if not self._written:
+                self._replies.clear()
+                await self._replies.wait()
+            async with asyncio.timeout(WATCHDOG_S):
+                try:
+                    reply = await connection.read_response(disable_decoding=True)
+                except ResponseError as error:
+                    log.warning("redis refused a write", error=str(error))
+                    reply = None
+            mailbox = self._written.popleft()
+            if reply is None:
+                self._handler.on_mailbox_gone(mailbox)
+
+    # Reader
+
+    async def _read(self, connection: AbstractConnection) -> None:
+        self._last = b"0"
+        trim: list[tuple[Any, ...]] = []
+        while True:
+            last = self._last
+            read = (
+                "XREAD",
+                "COUNT",
+                _READ_COUNT,
+                "BLOCK",
+                _BLOCK_MS,
+                "STREAMS",
+                self.mailbox,
+                last,
+            )
+            async with asyncio.timeout(WATCHDOG_S):
+                await connection.send_packed_command(
+                    connection.pack_commands([*trim, read]), check_health=False
+                )
+                for _ in trim:
+                    await connection.read_response(disable_decoding=True)
+                reply = await connection.read_response(disable_decoding=True)
+            trim = []
+            if not reply:
+                continue
+            entries = reply[0][1]
+            for _, fields in entries:
+                self._deliver(fields)
+            if self._last is last:
+                self._last = entries[-1][0]
+            trim = [("XTRIM", self.mailbox, "MINID", _after(entries[-1][0]))]
+
+    def _deliver(self, fields: list[bytes]) -> None:
+        for index in range(0, len(fields), 2):
+            if not fields[index]:
+                continue
+            try:
+                incoming = frame.unpack(fields[index], fields[index + 1])
+            except frame.FrameError as error:
+                log.warning("frame refused", error=str(error))
+                continue
+            self._handler.on_frame(incoming)
+
+    # Heartbeat
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            try:
+                async with asyncio.timeout(WATCHDOG_S):
+                    await self._pulse(check_policy=self._count % 20 == 0 or bool(self.problem))
+            except _LOST as error:
+                self._say(f"Redis does not answer: {_text(error)}")
+            await asyncio.sleep(max(0.0, begun + HEARTBEAT_S - loop.time()))
+
+    async def _pulse(self, *, check_policy: bool) -> None:
+        watched = list(self._peers)
+        self._count += 1
+        pipe = self.redis.pipeline(transaction=False)
+        value = f"{self._count}.{self._generation}"
+        pipe.set(keys.heartbeat(self.mailbox), value, px=keys.PROCESS_TTL_MS)
+        pipe.pexpire(self.mailbox, keys.PROCESS_TTL_MS)
+        for mailbox in watched:
+            pipe.get(keys.heartbeat(mailbox))
+        answers = await pipe.execute()
+        emptied = not answers[1]
+        if emptied:
+            await self._make_mailbox()
+        for mailbox, answer in zip(watched, answers[2:], strict=True):
+            peer = self._peers.get(mailbox)
+            pulse = peer.poll(answer, emptied=emptied) if peer else Pulse.STEADY
+            if pulse is not Pulse.STEADY:
+                self._handler.on_peer(mailbox, pulse)
+        if check_policy:
+            memory = await self.redis.info("memory")
+            policy = memory.get("maxmemory_policy", "noeviction")
+            self.evicts = None
+            if policy != "noeviction":
+                self.evicts = f"Redis evicts keys (maxmemory-policy {policy}): set it to noeviction"
+        if self.evicts:
+            self._say(self.evicts)
+            return
+        self.healthy_at = asyncio.get_running_loop().time()
+        self._say(None)
+
+    async def _make_mailbox(self) -> None:
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.xadd(self.mailbox, {b"": b""})
+        pipe.pexpire(self.mailbox, keys.PROCESS_TTL_MS)
+        await pipe.execute()
+        self._generation += 1
+        self._last = b"0"
+
+    def _say(self, problem: str | None) -> None:
+        if problem == self.problem:
+            return
+        if problem:
+            log.warning("not ready", problem=problem)
+        else:
+            log.info("redis answers")
+        self.problem = problem
+
+
+def _after(entry_id: bytes) -> bytes:
+    milliseconds, _, number = entry_id.partition(b"-")
+    return b"%b-%d" % (milliseconds, int(number) + 1)
+
+
+def _text(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError):
+        return f"no reply for {WATCHDOG_S:g} s"
+    if isinstance(error, RedisConnectionError):
+        return str(error).split(". ")[0]
+    return str(error)

@@ -1,0 +1,140 @@
+"""The exchange: the sessions of one process on its bus, and what all of them must do together.
+
+After an interruption every channel that may have lost frames sends again; once a second each
+session gets a tick; a peer that died is reported to each of its sessions.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from livegate import frame, metrics
+from livegate.bus import RETRY_S, Bus
+from livegate.channel import Budget
+from livegate.link import Link
+from livegate.liveness import Pulse
+
+TICK_S = 1.0
+
+_up = metrics.BUS_FRAMES.labels("in")
+_down = metrics.BUS_FRAMES.labels("out")
+
+
+class Member(Protocol):
+    """A session at this process."""
+
+    @property
+    def link(self) -> Link:
+        """The session's link, the same for as long as the session is here."""
+
+    def on_frame(self, incoming: frame.Frame, now: float) -> None:
+        """A frame of this session, of any epoch."""
+
+    def resync(self, now: float) -> None:
+        """What was in flight may be lost: send it again."""
+
+    def peer_dead(self, now: float) -> None:
+        """The process behind the link's peer mailbox is dead."""
+
+    def tick(self, now: float) -> None:
+        """A second has passed."""
+
+
+class Exchange:
+    """Routes frames between the bus and sessions. Times are the loop's (s)."""
+
+    def __init__(self, redis_url: str, mailbox: bytes) -> None:
+        self.bus = Bus(redis_url, mailbox, self)
+        self.members: dict[bytes, Member] = {}
+        self._by_peer: dict[bytes, set[Member]] = {}
+        self._budgets: dict[bytes, Budget] = {}
+        self._gone: set[bytes] = set()
+
+    async def run(self) -> None:
+        """Run the bus and the tick until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.bus.run())
+            group.create_task(self._tick())
+
+    def join(self, member: Member) -> None:
+        """A session begins here."""
+        self.members[member.link.session] = member
+
+    def leave(self, member: Member) -> None:
+        """The session has ended here."""
+        if self.members.get(member.link.session) is member:
+            del self.members[member.link.session]
+        self._part(member)
+
+    def attach(self, member: Member, peer: bytes, epoch: int) -> None:
+        """The session's frames go to this process from now on, and its liveness matters."""
+        self._part(member)
+        self._by_peer.setdefault(peer, set()).add(member)
+        member.link.attach(peer, epoch)
+        member.link.sender.budget = self._budgets.setdefault(peer, Budget())
+        self.bus.watch(peer)
+
+    def send(self, mailbox: bytes, frames: Iterable[tuple[bytes, bytes]]) -> None:
+        """Write frames, in order."""
+        for header, payload in frames:
+            _down.inc()
+            self.bus.send(mailbox, header, payload)
+
+    def _part(self, member: Member) -> None:
+        peer = member.link.peer
+        members = self._by_peer.get(peer)
+        if members is None:
+            return
+        members.discard(member)
+        member.link.sender.rewind()
+        if not members:
+            del self._by_peer[peer]
+            self._budgets.pop(peer, None)
+            self.bus.unwatch(peer)
+
+    # What the bus says
+
+    def on_frame(self, incoming: frame.Frame) -> None:
+        """See `bus.Handler`."""
+        _up.inc()
+        member = self.members.get(incoming.session)
+        if member is not None:
+            member.on_frame(incoming, asyncio.get_running_loop().time())
+
+    def on_connected(self) -> None:
+        """See `bus.Handler`."""
+        self._resync(list(self.members.values()))
+
+    def on_mailbox_gone(self, mailbox: bytes) -> None:
+        """See `bus.Handler`. Its channels are sent again every 0.2 s until it takes them."""
+        if mailbox in self._gone or mailbox not in self._by_peer:
+            return
+        self._gone.add(mailbox)
+        asyncio.get_running_loop().call_later(RETRY_S, self._retry, mailbox)
+
+    def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
+        """See `bus.Handler`."""
+        members = list(self._by_peer.get(mailbox, ()))
+        if pulse is Pulse.EMPTIED:
+            self._resync(members)
+            return
+        now = asyncio.get_running_loop().time()
+        for member in members:
+            member.peer_dead(now)
+
+    def _retry(self, mailbox: bytes) -> None:
+        self._gone.discard(mailbox)
+        self._resync(list(self._by_peer.get(mailbox, ())))
+
+    def _resync(self, members: list[Member]) -> None:
+        now = asyncio.get_running_loop().time()
+        for member in members:
+            metrics.BUS_RESENT.inc(member.link.sender.in_flight)
+            member.resync(now)
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TICK_S)
+            for member in list(self.members.values()):
+                member.tick(loop.time())

@@ -1,0 +1,42 @@
+"""Every Redis key of the transport: name, type, time to live and why.
+
+| key | type | TTL | why |
+|---|---|---|---|
+| `worker:{id}:in` | stream | 10 s, renewed | a worker's mailbox; a dead one's is not reborn |
+| `edge:{id}:out` | stream | 10 s, renewed | an edge's mailbox |
+| `hb:{id}` | string | 10 s | the process's own count and mailbox generation |
+| `dispatch:new` | sorted set | none | sessions that wait for an owner, by Redis time |
+| `dispatch:takeover` | sorted set | none | the same for sessions whose owner died; served first |
+| `workers` | sorted set | none | worker ids by time of their last report, pruned there |
+| `worker:{id}:report` | string | 3 s | JSON: free slots, what is wrong with broker, upstream |
+"""
+
+PROCESS_TTL_MS = 10_000
+"""Twenty missed heartbeats; longer than any freeze that a process should survive unseen."""
+
+REPORT_TTL_MS = 3_000
+"""`/api/status` rests on reports younger than this."""
+
+DISPATCH_NEW = b"dispatch:new"
+DISPATCH_TAKEOVER = b"dispatch:takeover"
+WORKERS = b"workers"
+
+
+def worker_mailbox(process_id: str) -> bytes:
+    """The mailbox of a session worker."""
+    return f"worker:{process_id}:in".encode()
+
+
+def edge_mailbox(process_id: str) -> bytes:
+    """The mailbox of an edge."""
+    return f"edge:{process_id}:out".encode()
+
+
+def heartbeat(mailbox: bytes) -> bytes:
+    """The heartbeat of the process that reads this mailbox."""
+    return b"hb:" + mailbox.split(b":")[1]
+
+
+def report(process_id: str) -> bytes:
+    """A worker's report."""
+    return f"worker:{process_id}:report".encode()

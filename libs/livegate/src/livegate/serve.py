@@ -1,0 +1,134 @@
+"""Runs a service's Starlette apps on uvicorn: `PORT`, `ADMIN_PORT`, and an orderly stop.
+
+uvicorn would answer SIGTERM by closing every WebSocket with 1012 before the application hears of
+it. Here the application hears first (`on_stop`), closes its connections with its own codes, and
+only then the servers end.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import prometheus_client
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from livegate.settings import ServiceSettings, fail
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `run()`."""
+        yield
+
+
+def metrics_route() -> Route:
+    """`/metrics` in Prometheus' text format."""
+
+    def metrics(_: Request) -> Response:
+        text = prometheus_client.generate_latest()
+        return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    return Route("/metrics", metrics)
+
+
+def admin_app(*routes: Route) -> Starlette:
+    """The app for `ADMIN_PORT`: `/metrics` and what the service adds."""
+    return Starlette(routes=[metrics_route(), *routes])
+
+
+def bind(host: str, port: int, setting: str = "PORT") -> socket.socket:
+    """A listening socket, or exit with 2 and a line that names the setting to change."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        fail(
+            f"{setting}: can't listen on {host}:{port}: {error.strerror}; choose another {setting}"
+        )
+    sock.listen(2048)
+    sock.setblocking(False)
+    return sock
+
+
+class Tls(NamedTuple):
+    """Also serve the app on `port` with this certificate and key."""
+
+    port: int
+    cert_file: Path
+    key_file: Path
+
+
+def config(
+    app: ASGIApp, max_message_bytes: int = 4 << 20, tls: Tls | None = None
+) -> uvicorn.Config:
+    """The configuration of uvicorn: no access log (query strings), no deflate, bounded messages."""
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=max_message_bytes,
+        ws_per_message_deflate=False,
+        ws_ping_timeout=40,
+        ssl_certfile=tls.cert_file if tls else None,
+        ssl_keyfile=tls.key_file if tls else None,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets. Call it in the running loop."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, event.set)
+    return event
+
+
+async def run(
+    settings: ServiceSettings,
+    app: ASGIApp | None,
+    admin: ASGIApp | None = None,
+    *,
+    stop: asyncio.Event,
+    on_stop: Callable[[], Awaitable[None]] | None = None,
+    max_message_bytes: int = 4 << 20,
+    tls: Tls | None = None,
+) -> None:
+    """Serve until `stop` is set, then await `on_stop`, then end the servers.
+
+    `app` is served on PORT, `admin` on ADMIN_PORT; either may be None.
+    """
+    servers = []
+    if app is not None:
+        sock = bind(settings.host, settings.port)
+        servers.append((_Server(config(app, max_message_bytes)), sock))
+        if tls is not None:
+            sock = bind(settings.host, tls.port, "TLS_PORT")
+            servers.append((_Server(config(app, max_message_bytes, tls)), sock))
+    if admin is not None:
+        sock = bind(settings.admin_host, settings.admin_port, "ADMIN_PORT")
+        servers.append((_Server(config(admin)), sock))
+    async with asyncio.TaskGroup() as group:
+        for server, sock in servers:
+            group.create_task(server.serve(sockets=[sock]))
+        await stop.wait()
+        if on_stop is not None:
+            await on_stop()
+        for server, _ in servers:
+            server.should_exit = True

@@ -1,0 +1,80 @@
+"""Settings: read once at start from environment, `.env` and secret files; typed and frozen.
+
+Each service subclasses `ServiceSettings`; nothing else reads `os.environ`. `load()` turns a bad
+value into one line on stderr that names the variable, and serves `--print-config`.
+"""
+
+import sys
+from pathlib import Path
+from typing import NoReturn, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What every service takes; each field is the environment variable of that name, upper case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="address that PORT listens on")
+    port: int = Field(8000, ge=0, le=65535, description="the service's own port")
+    admin_host: str = Field("127.0.0.1", description="address that ADMIN_PORT listens on")
+    admin_port: int = Field(9000, ge=0, le=65535, description="/metrics and what operators use")
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="least level"
+    )
+    log_format: str = Field("json", pattern="^(json|console)$", description="json or console")
+
+    @classmethod
+    def load(cls, argv: list[str] | None = None) -> Self:
+        """Read the settings, or say on stderr what is wrong with which variable and exit with 2.
+
+        `--print-config` in `argv` prints every setting (secrets masked) and exits with 0.
+        """
+        try:
+            settings = cls()
+        except ValidationError as error:
+            fail(
+                *(
+                    f"{'_'.join(map(str, item['loc'])).upper() or cls.__name__}: {item['msg']}"
+                    for item in error.errors(include_input=False, include_url=False)
+                )
+            )
+        if "--print-config" in (sys.argv[1:] if argv is None else argv):
+            for name in cls.model_fields:
+                sys.stdout.write(f"{name.upper()}={getattr(settings, name)}\n")
+            sys.exit(0)
+        return settings
+
+
+class RedisSettings(ServiceSettings):
+    """What a service on the bus takes besides."""
+
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="the transport; may hold a password"
+    )
+
+
+def fail(*lines: str) -> NoReturn:
+    """Write each line to stderr and exit with 2: a start that can't succeed as configured."""
+    for line in lines:
+        sys.stderr.write(f"livegate: {line}\n")
+    sys.exit(2)
+
+
+def read_secret(path: Path | None, setting: str) -> bytes:
+    """The secret in the file at `path`, without surrounding white space.
+
+    `setting` is the variable's name for the error. Exits with 2 if the file is missing, unreadable
+    or empty; the error never has the content.
+    """
+    if path is None:
+        fail(f"{setting} is not set: name a file that holds the secret")
+    try:
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        fail(f"{setting}: can't read {path}: {error.strerror}")
+    if not secret:
+        fail(f"{setting}: {path} is empty")
+    return secret

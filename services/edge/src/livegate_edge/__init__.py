@@ -1,0 +1,1 @@
+"""The edge: terminates client WebSockets and relays their messages to session workers."""

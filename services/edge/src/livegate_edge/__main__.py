@@ -1,0 +1,37 @@
+"""`python -m livegate_edge`."""
+
+import asyncio
+
+from livegate import logs, serve
+from livegate.settings import fail
+
+from livegate_edge.app import create_app
+from livegate_edge.gateway import Gateway
+from livegate_edge.settings import EdgeSettings
+
+
+async def main(settings: EdgeSettings) -> None:
+    """Serve until SIGTERM, then drain."""
+    gateway = Gateway(settings)
+    stop = serve.stop_signal()
+    async with asyncio.TaskGroup() as group:
+        background = group.create_task(gateway.run())
+        await serve.run(
+            settings,
+            create_app(settings, gateway),
+            serve.admin_app(),
+            stop=stop,
+            on_stop=gateway.drain,
+            # A message between the limit and twice the limit is refused with our own code.
+            max_message_bytes=2 * settings.max_message_bytes,
+            tls=settings.tls,
+        )
+        background.cancel()
+
+
+if __name__ == "__main__":
+    settings = EdgeSettings.load()
+    if not (settings.frontend_dir / "index.html").is_file():
+        fail(f"FRONTEND_DIR: {settings.frontend_dir} has no index.html; name the page's folder")
+    logs.configure("edge", settings.log_level, settings.log_format)
+    asyncio.run(main(settings))

@@ -1,0 +1,101 @@
+"""The edge's routes: page, `/api`, health, and the WebSocket paths."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from livegate import models
+from livegate.closes import Close
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from livegate_edge.gateway import Gateway
+from livegate_edge.headers import SecurityHeaders
+from livegate_edge.settings import EdgeSettings
+
+GOOGLE_PATHS = (
+    "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
+    "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
+    "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContentConstrained",
+)
+"""Google's own paths; SDKs with a base URL that ends in a slash double the first one."""
+
+
+def describe(settings: EdgeSettings) -> dict[str, Any]:
+    """The answer of `/api/config`: what the page may choose from, and what closes mean."""
+    catalogue = models.load()
+    allowed = settings.allowed_models
+    limits = msgspec.structs.replace(
+        catalogue.limits,
+        max_message_bytes=settings.max_message_bytes,
+        setup_timeout_s=int(settings.setup_timeout_s),
+    )
+    return {
+        "title": "livegate",
+        "upstream": settings.upstream_name,
+        "default_model": allowed[0],
+        "models": [model for id_ in allowed if (model := catalogue.model(id_))],
+        "default_voice": catalogue.default_voice,
+        "voices": catalogue.voices,
+        "languages": catalogue.languages,
+        "limits": limits,
+        "closes": {
+            str(close.livegate): {"name": close.label, "action": close.action, "text": close.text}
+            for close in Close
+        },
+    }
+
+
+async def unknown_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer the upgrade on a path that is none of ours with 404 and the paths that are."""
+    body = "\n".join(("no WebSocket here; use /ws or", *GOOGLE_PATHS, ""))
+    await Response(body, 404, media_type="text/plain")(scope, receive, send)
+
+
+def create_app(settings: EdgeSettings, gateway: Gateway) -> Starlette:
+    """The app for `PORT`."""
+    config = msgspec.json.encode(describe(settings))
+
+    async def api_config(_: Request) -> Response:
+        return Response(config, media_type="application/json")
+
+    async def api_status(_: Request) -> Response:
+        missing, reports = await gateway.status()
+        body = {
+            "ok": not missing,
+            "missing": missing,
+            "upstream": settings.upstream_name,
+            "workers": len(reports),
+            "free_slots": sum(report.free_slots for report in reports),
+        }
+        return JSONResponse(body, 503 if missing else 200)
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"ok": True})
+
+    async def readyz(_: Request) -> Response:
+        # Once Redis was there, a blip must not empty the load balancer: sessions queue meanwhile.
+        problem = gateway.not_ready
+        return JSONResponse({"ready": not problem, "missing": problem}, 503 if problem else 200)
+
+    def websocket(path: str) -> Sequence[BaseRoute]:
+        return [WebSocketRoute(path, gateway), WebSocketRoute("/" + path, gateway)]
+
+    return Starlette(
+        routes=[
+            Route("/api/config", api_config),
+            Route("/api/status", api_status),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            WebSocketRoute("/ws", gateway),
+            *(route for path in GOOGLE_PATHS for route in websocket(path)),
+            WebSocketRoute("/{path:path}", unknown_websocket),
+            Mount("/", StaticFiles(directory=settings.frontend_dir, html=True)),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+    )

@@ -1,0 +1,71 @@
+"""The edge's settings."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from livegate import models
+from livegate.serve import Tls
+from livegate.settings import RedisSettings
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+
+class EdgeSettings(RedisSettings):
+    """Environment variables of the edge."""
+
+    live_upstream: str = Field(
+        "simulator", description="what the workers talk to, as /api/config names it"
+    )
+    frontend_dir: Path = Field(Path("frontend"), description="the page's folder")
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="allowed model ids, comma-separated; default: all that the upstream has"
+    )
+    default_model: str = Field("", description="the page's first choice, and the original demo's")
+    setup_timeout_s: float = Field(10, gt=0, description="from the upgrade to the setup")
+    owner_timeout_s: float = Field(20, gt=0, description="from the setup to a worker's claim")
+    idle_timeout_s: float = Field(900, gt=0, description="without any message from the client")
+    max_message_bytes: int = Field(4 << 20, gt=0, description="a longer message closes 1009")
+    drain_s: float = Field(3, gt=0, description="after SIGTERM, for the last frames to arrive")
+    tls_cert_file: Path | None = Field(None, description="serve https and wss on TLS_PORT")
+    tls_key_file: Path | None = Field(None, description="the key of TLS_CERT_FILE")
+    tls_port: int = Field(8443, ge=0, le=65535, description="port for https and wss")
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @property
+    def tls(self) -> Tls | None:
+        """The certificate and port for https and wss, if both files are set."""
+        if self.tls_cert_file is None or self.tls_key_file is None:
+            return None
+        return Tls(self.tls_port, self.tls_cert_file, self.tls_key_file)
+
+    @property
+    def platform(self) -> Literal["vertex", "developer", ""]:
+        """Whose models count; empty: all."""
+        if self.live_upstream == "vertex":
+            return "vertex"
+        return "developer" if self.live_upstream == "developer" else ""
+
+    @property
+    def upstream_name(self) -> str:
+        """The upstream for `/api/config`: never a host."""
+        known = ("simulator", "vertex", "developer")
+        return self.live_upstream if self.live_upstream in known else "other"
+
+    @property
+    def allowed_models(self) -> tuple[str, ...]:
+        """Allowed ids, the default first."""
+        catalogue = models.load()
+        ids = self.models or tuple(
+            model.id
+            for model in catalogue.models
+            if not self.platform or self.platform in model.platforms
+        )
+        default = self.default_model or catalogue.default_model
+        first = default if default in ids else ids[0]
+        return (first, *(model_id for model_id in ids if model_id != first))

@@ -1,0 +1,1 @@
+"""The session worker: owns sessions and holds their Live API connections."""

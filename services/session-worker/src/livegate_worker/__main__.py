@@ -1,0 +1,41 @@
+"""`python -m livegate_worker`."""
+
+import asyncio
+
+from livegate import logs, serve
+from livegate.settings import fail
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from livegate_worker import upstreams
+from livegate_worker.settings import WorkerSettings
+from livegate_worker.worker import Worker
+
+
+async def main(settings: WorkerSettings) -> None:
+    """Own sessions until SIGTERM, then drain."""
+    worker = Worker(settings)
+    stop = serve.stop_signal()
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"ok": True})
+
+    async def readyz(_: Request) -> Response:
+        missing = worker.not_ready
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+    admin = serve.admin_app(Route("/healthz", healthz), Route("/readyz", readyz))
+    async with asyncio.TaskGroup() as group:
+        background = group.create_task(worker.run())
+        await serve.run(settings, None, admin, stop=stop, on_stop=worker.drain)
+        background.cancel()
+
+
+if __name__ == "__main__":
+    settings = WorkerSettings.load()
+    problem = upstreams.location_problem(settings)
+    if problem:
+        fail(problem)
+    logs.configure("session-worker", settings.log_level, settings.log_format)
+    asyncio.run(main(settings))

@@ -1,0 +1,52 @@
+"""The session worker's settings."""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from livegate.settings import RedisSettings
+from pydantic import Field, field_validator
+
+
+class WorkerSettings(RedisSettings):
+    """Environment variables of the worker. It serves health and metrics on ADMIN_PORT only."""
+
+    live_upstream: str = Field(
+        "simulator", description="simulator, vertex, developer, or a ws(s):// base URL"
+    )
+    live_dialect: Literal["vertex", "developer"] = Field(
+        "vertex", description="which of Google's two dialects a ws(s):// upstream speaks"
+    )
+    simulator_url: str = Field("ws://127.0.0.1:8081", description="the simulator's base URL")
+    upstream_key_file: Path | None = Field(
+        None, description="x-goog-api-key for a ws(s):// upstream; Google's token never goes there"
+    )
+    google_cloud_project: str = Field("", description="overrides the credential's own project")
+    google_cloud_location: str = Field("us-central1", description="Vertex AI location")
+    broker_url: str = Field("http://127.0.0.1:8082", description="the token broker's base URL")
+    broker_secret_file: Path | None = Field(None, description="the secret shared with the broker")
+    slots: int = Field(64, gt=0, description="sessions that this worker owns at most")
+    connect_timeout_s: float = Field(10, gt=0, description="for one upstream connect")
+    drain_s: float = Field(3, gt=0, description="after SIGTERM, for the last frames to arrive")
+    max_upstream_message_bytes: int = Field(16 << 20, gt=0, description="from the Live API")
+
+    @field_validator("live_upstream")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value in ("simulator", "vertex", "developer"):
+            return value
+        if urlsplit(value).scheme in ("ws", "wss") and urlsplit(value).hostname:
+            return value.rstrip("/")
+        raise ValueError("use simulator, vertex, developer or a ws:// or wss:// URL")
+
+    @property
+    def needs_broker(self) -> bool:
+        """Whether upstream connections carry a token of the broker's."""
+        return self.live_upstream in ("simulator", "vertex", "developer")
+
+    @property
+    def dialect(self) -> Literal["vertex", "developer"]:
+        """The dialect of the upstream."""
+        if self.live_upstream == "developer":
+            return "developer"
+        return "vertex" if self.live_upstream in ("simulator", "vertex") else self.live_dialect

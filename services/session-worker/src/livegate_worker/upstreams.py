@@ -1,0 +1,93 @@
+"""Where a session's upstream connection goes and what its setup says there. Pure.
+
+Host, project and location come from settings and credential alone, never from a client.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+from livegate import models
+
+from livegate_worker.settings import WorkerSettings
+
+VERTEX_PATH = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+DEVELOPER_PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class MisconfiguredError(Exception):
+    """No connection can be made with these settings; the text names the one to change."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An upstream endpoint: WebSocket URL and the prefix of model names there."""
+
+    url: str
+    model_prefix: str
+
+
+def vertex_host(location: str) -> str:
+    """The Vertex AI host of a location (docs/protocol.md)."""
+    if location == "global":
+        return "aiplatform.googleapis.com"
+    if location in ("us", "eu"):
+        return f"aiplatform.{location}.rep.googleapis.com"
+    return f"{location}-aiplatform.googleapis.com"
+
+
+def target(settings: WorkerSettings, project: str | None) -> Target:
+    """The endpoint for these settings; `project` is the credential's own.
+
+    Raises:
+        MisconfiguredError: Vertex AI without a project.
+    """
+    if settings.live_upstream == "developer":
+        return Target(f"wss://generativelanguage.googleapis.com{DEVELOPER_PATH}", "models/")
+    base = {
+        "vertex": f"wss://{vertex_host(settings.google_cloud_location)}",
+        "simulator": settings.simulator_url.rstrip("/"),
+    }.get(settings.live_upstream, settings.live_upstream)
+    if settings.dialect == "developer":
+        return Target(base + DEVELOPER_PATH, "models/")
+    project = settings.google_cloud_project or project
+    if not project:
+        if settings.needs_broker:
+            raise MisconfiguredError("no Google Cloud project; set GOOGLE_CLOUD_PROJECT")
+        project = "livegate"
+    location = settings.google_cloud_location
+    prefix = f"projects/{project}/locations/{location}/publishers/google/models/"
+    return Target(base + VERTEX_PATH, prefix)
+
+
+def compose_setup(setup: msgspec.Raw, model_prefix: str) -> bytes:
+    """The first upstream message: the client's setup with the model's resource name.
+
+    Resumption is between this worker and the Live API; a client's own wish for it is not passed on.
+    """
+    fields = _fields.decode(setup)
+    model = msgspec.json.decode(fields["model"], type=str)
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model_prefix + model))
+    for name in ("sessionResumption", "session_resumption"):
+        fields.pop(name, None)
+    return msgspec.json.encode({"setup": fields})
+
+
+def location_problem(settings: WorkerSettings) -> str | None:
+    """A hint when Vertex AI has no allowed model in the configured location, else None."""
+    if settings.live_upstream != "vertex":
+        return None
+    location = settings.google_cloud_location
+    places = {place for model in models.load().models for place in model.locations}
+    if location in places:
+        return None
+    return (
+        f"GOOGLE_CLOUD_LOCATION={location} has no known model; one of {', '.join(sorted(places))}"
+    )
+
+
+def host_of(url: str) -> str:
+    """The host, for logs."""
+    return urlsplit(url).netloc

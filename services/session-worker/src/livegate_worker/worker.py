@@ -1,0 +1,199 @@
+"""The worker: takes sessions while it has free slots, and tells how it is."""
+
+import asyncio
+import secrets
+import time
+
+from livegate import keys, logs, metrics
+from livegate.closes import Close, Closing
+from livegate.dispatch import Dispatch, Offer, Report
+from livegate.exchange import Exchange
+from livegate.settings import read_secret
+from redis.exceptions import RedisError
+
+from livegate_worker.owned import OwnedSession
+from livegate_worker.settings import WorkerSettings
+from livegate_worker.tokens import BrokerError, Tokens
+
+TAKE_WAIT_S = 1
+REPORT_S = 1.0
+REDIS_TIMEOUT_S = 3.0
+RETRY_S = 0.2
+FAILURE_COUNTS_S = 30.0
+"""An upstream failure older than this says nothing about the next connect."""
+
+log = logs.get("worker")
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.process_id = secrets.token_hex(8)
+        self.mailbox = keys.worker_mailbox(self.process_id)
+        self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
+        self._dispatch = Dispatch(self.exchange.bus.redis)
+        self._slots = asyncio.Semaphore(settings.slots)
+        self._sessions: dict[bytes, OwnedSession] = {}
+        self._draining = False
+        self._upstream_problem: str | None = None
+        self._upstream_failed_at = 0.0
+        self._tokens: Tokens | None = None
+        self._headers: dict[str, str] = {}
+        if settings.needs_broker:
+            secret = read_secret(settings.broker_secret_file, "BROKER_SECRET_FILE").decode()
+            self._tokens = Tokens(settings.broker_url, secret, time.monotonic)
+        elif settings.upstream_key_file is not None:
+            key = read_secret(settings.upstream_key_file, "UPSTREAM_KEY_FILE").decode()
+            self._headers = {"x-goog-api-key": key}
+        metrics.WORKER_SLOTS.set(settings.slots)
+
+    @property
+    def free_slots(self) -> int:
+        """Sessions that this worker could take now."""
+        return 0 if self._draining else self.settings.slots - len(self._sessions)
+
+    @property
+    def not_ready(self) -> list[str]:
+        """Why this worker can't own a session now; empty: it can."""
+        problems = [self.exchange.bus.problem]
+        if self._draining:
+            problems.append("this worker is going away")
+        if self._tokens is not None:
+            problems.append(self._tokens.problem)
+        return [problem for problem in problems if problem]
+
+    # Upstream credentials
+
+    async def credentials(self) -> tuple[dict[str, str], str | None]:
+        """The headers of an upstream handshake, and the credential's project.
+
+        Raises:
+            BrokerError: there is no token.
+        """
+        if self._tokens is None:
+            return self._headers, None
+        token = await self._tokens.get()
+        headers = {token.header: token.value}
+        if token.quota_project:
+            headers["x-goog-user-project"] = token.quota_project
+        return headers, token.project
+
+    def drop_token(self) -> bool:
+        """The token was refused. True: a fresh one can be asked for."""
+        if self._tokens is None:
+            return False
+        self._tokens.drop()
+        return True
+
+    def upstream_worked(self) -> None:
+        """An upstream connect succeeded."""
+        self._upstream_problem = None
+
+    def upstream_failed(self, problem: str) -> None:
+        """An upstream connect failed."""
+        self._upstream_problem = problem
+        self._upstream_failed_at = time.monotonic()
+
+    # Life
+
+    async def run(self) -> None:
+        """Own sessions until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.exchange.run())
+                group.create_task(self._report())
+                if self._tokens is not None:
+                    group.create_task(self._keep_token(self._tokens))
+                await self._take(group)
+        finally:
+            if self._tokens is not None:
+                await self._tokens.aclose()
+
+    async def drain(self) -> None:
+        """Take no more work, end the sessions, wait until the edges know."""
+        self._draining = True
+        for session in list(self._sessions.values()):
+            session.close(Closing.of(Close.DRAINING))
+        try:
+            async with asyncio.timeout(self.settings.drain_s):
+                await self._dispatch.retract(self.process_id)
+                while self._sessions:  # noqa: ASYNC110, polled once, at the end
+                    await asyncio.sleep(0.02)
+        except (TimeoutError, RedisError, OSError):
+            log.warning("drained in part", sessions=len(self._sessions))
+        await self.exchange.bus.retire()
+
+    async def _take(self, group: asyncio.TaskGroup) -> None:
+        while not self._draining:
+            await self._slots.acquire()
+            offer = None
+            if self.exchange.bus.connected and not self.exchange.bus.problem:
+                offer = await self._take_one()
+            else:
+                await asyncio.sleep(RETRY_S)
+            if offer is None or self._draining:
+                self._slots.release()
+                continue
+            former = self._sessions.get(offer.session)
+            if former is not None:
+                former.supersede()
+            session = OwnedSession(self, offer)
+            self._sessions[offer.session] = session
+            group.create_task(self._own(offer.session, session))
+
+    async def _take_one(self) -> Offer | None:
+        try:
+            async with asyncio.timeout(TAKE_WAIT_S + REDIS_TIMEOUT_S):
+                return await self._dispatch.take(TAKE_WAIT_S)
+        except (RedisError, OSError, TimeoutError, ValueError) as error:
+            log.info("dispatch does not answer", error=type(error).__name__)
+            await asyncio.sleep(RETRY_S)
+            return None
+
+    async def _own(self, session_id: bytes, session: OwnedSession) -> None:
+        metrics.WORKER_SESSIONS.inc()
+        try:
+            await session.run()
+        except Exception:  # the boundary that keeps one broken session from hurting another
+            log.exception("session failed", session=session_id.hex())
+        finally:
+            metrics.WORKER_SESSIONS.dec()
+            if self._sessions.get(session_id) is session:
+                del self._sessions[session_id]
+            self._slots.release()
+
+    async def _report(self) -> None:
+        while True:
+            if time.monotonic() - self._upstream_failed_at > FAILURE_COUNTS_S:
+                self._upstream_problem = None
+            report = Report(
+                free_slots=self.free_slots,
+                broker=self._tokens.problem if self._tokens else None,
+                upstream=self._upstream_problem,
+            )
+            try:
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    if not self._draining and not self.exchange.bus.problem:
+                        await self._dispatch.report(self.process_id, report)
+                    depth, age_s = await self._dispatch.queue()
+                metrics.WORKER_QUEUE_DEPTH.set(depth)
+                metrics.WORKER_QUEUE_AGE.set(age_s)
+            except (RedisError, OSError, TimeoutError):
+                log.debug("no report: Redis does not answer")
+            await asyncio.sleep(REPORT_S)
+
+    async def _keep_token(self, tokens: Tokens) -> None:
+        """Ask ahead, so that a session need not wait and the report tells the truth."""
+        while True:
+            before = tokens.problem
+            try:
+                await tokens.get()
+            except BrokerError as error:
+                if str(error) != before:
+                    log.warning("no token", error=str(error))
+            else:
+                if before:
+                    log.info("the token broker answers")
+            await asyncio.sleep(REPORT_S)

@@ -1,0 +1,1 @@
+"""What several test packages use: real processes, a real Redis, a Live API that records."""
