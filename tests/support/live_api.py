@@ -9,6 +9,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 Handler = Callable[["Upstream"], Awaitable[None]]
+OnMessage = Callable[["Upstream", bytes], Awaitable[None]]
 
 
 class Upstream:
@@ -58,8 +59,13 @@ class LiveApi:
 
 
 @contextlib.asynccontextmanager
-async def live_api(on_session: Handler | None = None) -> AsyncIterator[LiveApi]:
-    """Serve until the end of the block; `on_session` runs beside each connection's recording."""
+async def live_api(
+    on_session: Handler | None = None, on_message: OnMessage | None = None
+) -> AsyncIterator[LiveApi]:
+    """Serve until the end of the block.
+
+    `on_session` runs beside each connection; `on_message` takes each message instead of recording.
+    """
     api = LiveApi()
 
     async def handle(socket: ServerConnection) -> None:
@@ -76,11 +82,14 @@ async def live_api(on_session: Handler | None = None) -> AsyncIterator[LiveApi]:
                     group.create_task(_run(on_session, upstream))
                 async for message in socket:
                     data = message.encode() if isinstance(message, str) else message
+                    if on_message is not None:
+                        await on_message(upstream, data)
+                        continue
                     upstream.received.append(data)
                     await api._note()
                 upstream.closed.set()
         except ConnectionClosed:
-            pass
+            pass  # a client that leaves is what many tests want to see
         await api._note()
 
     async with serve(handle, "127.0.0.1", 0, max_size=16 << 20, compression=None) as server:

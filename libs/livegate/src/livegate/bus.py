@@ -38,10 +38,11 @@ _LOST = (RedisError, OSError, TimeoutError)
 log = logs.get("bus")
 
 
-def connection_pool(url: str) -> ConnectionPool:
-    """Connections without time-outs or retries of their own: the watchdogs here are enough."""
+def connection_pool(url: str, name: str) -> ConnectionPool:
+    """Connections without time-outs or retries of their own: the watchdogs here are enough. `name` is what CLIENT LIST shows."""
     return ConnectionPool.from_url(
         url,
+        client_name=name,
         protocol=2,
         socket_timeout=None,
         socket_connect_timeout=WATCHDOG_S,
@@ -80,13 +81,14 @@ class Bus:
 
     def __init__(self, url: str, mailbox: bytes, handler: Handler) -> None:
         self.mailbox = mailbox
-        self.redis = Redis(connection_pool=connection_pool(url))
+        name = mailbox.decode()
+        self.redis = Redis(connection_pool=connection_pool(url, f"{name}/commands"))
         self.connected = False
         self.healthy_at = -math.inf
         self.problem: str | None = "Redis has not answered yet"
         self.evicts: str | None = None
         self._handler = handler
-        self._pool = connection_pool(url)
+        self._pool = connection_pool(url, f"{name}/frames")
         self._entries: dict[bytes, _Entry] = {}
         self._queue: list[_Entry] = []
         self._written: deque[bytes] = deque()

@@ -1,0 +1,34 @@
+# livegate: `make run` starts everything on this machine; `make help` lists the rest.
+.PHONY: help run test check format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## install what is missing, start everything, Ctrl-C stops it (PORT= WORKERS= REDIS_URL= TLS=1)
+	@scripts/install run
+	@exec .venv/bin/livegate run
+
+test: ## every test, browser included
+	@scripts/install dev
+	@scripts/test-tools
+	@node --test tests/frontend/
+	@.venv/bin/python -m pytest
+
+check: ## format, lint, types, import rules
+	@scripts/install dev
+	@.venv/bin/ruff format --check --quiet . && echo "ruff format: ok"
+	@.venv/bin/ruff check --quiet . && echo "ruff check: ok"
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+
+format: ## rewrite what `make check` would complain about, where a tool can
+	@scripts/install dev
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+lock: ## make every lock again from the pyproject files
+	@scripts/install dev
+	@.venv/bin/python requirements/compile
+
+clean: ## remove environment and caches
+	@rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/contract/js/node_modules

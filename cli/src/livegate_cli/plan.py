@@ -1,0 +1,105 @@
+"""Which processes `livegate run` starts, with which settings. Pure."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from livegate_cli.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process to start: its name in the output, its command, its whole environment."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    after: Path | None = None
+    """Start only when this file is there."""
+
+
+def shell(program: Program) -> str:
+    """The program as a shell command."""
+    wait = f"until [ -s {shlex.quote(str(program.after))} ]; do sleep 0.05; done; "
+    return (wait if program.after else "") + f"exec {shlex.join(program.command)}"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of the inner services."""
+
+    redis: int
+    simulator: int
+    simulator_admin: int
+    broker: int
+    broker_admin: int
+    edge_admin: int
+    workers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a run keeps in its folder."""
+
+    secret: Path
+    service_account: Path
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
+def _python(module: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module)
+
+
+def programs(
+    settings: RunSettings,
+    environ: Mapping[str, str],
+    ports: Ports,
+    files: Files,
+) -> list[Program]:
+    """Every process of the run but Redis.
+
+    With the simulator nothing is bypassed: the broker mints with the service account that the
+    simulator made, and the simulator refuses any other token.
+    """
+    simulated = settings.upstream == "simulator"
+    common = dict(environ) | {
+        "REDIS_URL": settings.redis_url or f"redis://127.0.0.1:{ports.redis}/0",
+        "LIVE_UPSTREAM": settings.upstream,
+        "BROKER_URL": f"http://127.0.0.1:{ports.broker}",
+        "BROKER_SECRET_FILE": str(files.secret),
+        "SIMULATOR_URL": f"ws://127.0.0.1:{ports.simulator}",
+        "LOG_FORMAT": environ.get("LOG_FORMAT", "console"),
+        "HOST": "127.0.0.1",
+        "ADMIN_HOST": "127.0.0.1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    planned = []
+    if simulated:
+        simulator = {
+            "PORT": str(ports.simulator),
+            "ADMIN_PORT": str(ports.simulator_admin),
+            "SERVICE_ACCOUNT_FILE": str(files.service_account),
+        }
+        planned.append(Program("simulator", _python("livegate_simulator"), common | simulator))
+    if settings.upstream in ("simulator", "vertex", "developer"):
+        broker = {"PORT": str(ports.broker), "ADMIN_PORT": str(ports.broker_admin)}
+        if simulated:
+            broker["GOOGLE_APPLICATION_CREDENTIALS"] = str(files.service_account)
+        after = files.service_account if simulated else None
+        planned.append(Program("token-broker", _python("livegate_broker"), common | broker, after))
+    planned += [
+        Program(f"worker-{number}", _python("livegate_worker"), common | {"ADMIN_PORT": str(port)})
+        for number, port in enumerate(ports.workers, 1)
+    ]
+    edge = {"HOST": settings.host, "PORT": str(settings.port), "ADMIN_PORT": str(ports.edge_admin)}
+    if files.tls_cert is not None and files.tls_key is not None:
+        edge |= {
+            "TLS_PORT": str(settings.tls_port),
+            "TLS_CERT_FILE": str(files.tls_cert),
+            "TLS_KEY_FILE": str(files.tls_key),
+        }
+    planned.append(Program("edge", _python("livegate_edge"), common | edge))
+    return planned

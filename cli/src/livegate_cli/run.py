@@ -1,0 +1,149 @@
+"""`livegate run`: every process under honcho, until one ends or Ctrl-C."""
+
+import contextlib
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+from honcho.manager import Manager
+from honcho.printer import Printer
+from livegate.settings import fail
+
+from livegate_cli import plan, redis_server, terminal, tls
+from livegate_cli.settings import RunSettings
+
+IMPATIENT_S = 8.0
+POLL_S = 0.1
+INTERRUPTED = (130, 143)
+"""What honcho answers after SIGINT and SIGTERM."""
+
+
+def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
+    """Start everything, say when it is ready, stop everything; the exit code.
+
+    0 after Ctrl-C or SIGTERM; else the code of the process that ended by itself.
+    """
+    require_free(settings.host, settings.port, "PORT")
+    if settings.tls:
+        require_free(settings.host, settings.tls_port, "TLS_PORT")
+    if settings.upstream == "vertex":
+        print("livegate: the workers talk to Vertex AI")
+    elif settings.upstream == "simulator":
+        print("livegate: no Google credentials are set: the simulator answers (see README)")
+    else:
+        print(f"livegate: the workers talk to {settings.upstream}")
+    ports = free_ports(settings.workers)
+    files = prepare(settings)
+    manager = Manager(Printer(sys.stdout))
+    for program in plan.programs(settings, environ, ports, files):
+        manager.add_process(program.name, plan.shell(program), env=program.env)
+    stopping = threading.Event()
+    watcher = threading.Thread(target=announce, args=(settings, ports, stopping), daemon=True)
+    with contextlib.ExitStack() as stack:
+        if not settings.redis_url:
+            stack.enter_context(embedded_redis(ports.redis, settings.run_dir, stopping))
+        stack.enter_context(terminal.own_group())
+        watcher.start()
+        manager.loop()
+        stopping.set()
+    if manager.returncode in INTERRUPTED:
+        print("livegate: stopped")
+        return 0
+    return manager.returncode or 1
+
+
+@contextlib.contextmanager
+def embedded_redis(port: int, folder: Path, stopping: threading.Event) -> Iterator[None]:
+    """A Redis server that outlives the services by a moment, so that they can end in order."""
+    log = folder / "redis.log"
+    try:
+        command = redis_server.command(port, directory=folder)
+        with log.open("wb") as stream:
+            server = subprocess.Popen(
+                command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, process_group=0
+            )
+    except (redis_server.NoRedisError, OSError) as error:
+        fail(f"no Redis: {error}")
+    threading.Thread(target=_watch, args=(server, log, stopping), daemon=True).start()
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _watch(server: "subprocess.Popen[bytes]", log: Path, stopping: threading.Event) -> None:
+    code = server.wait()
+    if not stopping.is_set():
+        print(f"livegate: Redis ended by itself (exit code {code}), see {log}", flush=True)
+
+
+def announce(settings: RunSettings, ports: plan.Ports, stopping: threading.Event) -> None:
+    """Wait until `/api/status` says that a session would work, then print the ready line."""
+    url = f"http://127.0.0.1:{settings.port}/api/status"
+    begun = said_at = time.monotonic()
+    missing = "the edge does not answer yet"
+    while not stopping.wait(POLL_S):
+        with contextlib.suppress(httpx.HTTPError, ValueError):
+            answer = httpx.get(url, timeout=2, trust_env=False)
+            if answer.status_code == httpx.codes.OK:
+                break
+            missing = "; ".join(answer.json()["missing"])
+        if time.monotonic() - said_at > IMPATIENT_S:
+            said_at = time.monotonic()
+            print(f"livegate: {said_at - begun:.0f} s: waiting: {missing}", flush=True)
+    else:
+        return
+    if settings.tls:
+        authority = (settings.run_dir / "tls" / "ca.pem").resolve()
+        print(f"livegate: https://localhost:{settings.tls_port}; for the Python SDK:")
+        print(f"export SSL_CERT_FILE={authority}")
+    print(f"livegate: metrics at http://127.0.0.1:{ports.edge_admin}/metrics (edge)")
+    print(f"livegate is ready: http://localhost:{settings.port}", flush=True)
+
+
+def require_free(host: str, port: int, setting: str) -> None:
+    """Exit with 2 and the setting's name if the port can't be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            fail(f"port {port}: {error.strerror}; choose another with {setting}=…")
+
+
+def free_ports(workers: int) -> plan.Ports:
+    """Distinct loopback ports for the inner services."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for _ in range(6 + workers):
+            sock = stack.enter_context(socket.socket())
+            sock.bind(("127.0.0.1", 0))
+            found.append(sock.getsockname()[1])
+    redis, simulator, simulator_admin, broker, broker_admin, edge_admin, *others = found
+    return plan.Ports(
+        redis, simulator, simulator_admin, broker, broker_admin, edge_admin, tuple(others)
+    )
+
+
+def prepare(settings: RunSettings) -> plan.Files:
+    """The run's folder, with a new shared secret, and certificates for `TLS=1`."""
+    folder = settings.run_dir.resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = folder / "broker-secret"
+    secret.unlink(missing_ok=True)
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_urlsafe(32))
+    service_account = folder / "service-account.json"
+    Path(service_account).unlink(missing_ok=True)
+    if not settings.tls:
+        return plan.Files(secret, service_account)
+    local = tls.make(folder / "tls")
+    return plan.Files(secret, service_account, local.cert, local.key)
