@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import SecurityHeaders
@@ -51,10 +51,10 @@ def describe(settings: EdgeSettings) -> dict[str, Any]:
     }
 
 
-async def unknown_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+async def unknown_websocket(websocket: WebSocket) -> None:
     """Answer the upgrade on a path that is none of ours with 404 and the paths that are."""
     body = "\n".join(("no WebSocket here; use /ws or", *GOOGLE_PATHS, ""))
-    await Response(body, 404, media_type="text/plain")(scope, receive, send)
+    await websocket.send_denial_response(Response(body, 404, media_type="text/plain"))
 
 
 def create_app(settings: EdgeSettings, gateway: Gateway) -> Starlette:

@@ -101,13 +101,20 @@ class EdgeSession:
     # The client
 
     def uplink(self, kinds: int, payload: bytes, now: float) -> list[Outgoing]:
-        """A message from the client."""
+        """A message from the client; after the session's end it is dropped."""
+        if self.state in (State.ENDING, State.ENDED):
+            return []
         self.link.sender.push(kinds, payload, now)
         return self.link.pump(now)
 
     def relayed(self, payload: bytes) -> list[Outgoing]:
         """The oldest message that was to be relayed is written, or was discarded."""
+        if self.state is State.ENDED:
+            return []
         self.link.receiver.consume(payload)
+        return self._consumed()
+
+    def _consumed(self) -> list[Outgoing]:
         self.link.released = self.link.receiver.consumed
         return [self.link.control(0)] if self.link.ack_due and self.link.peer else []
 
@@ -148,7 +155,7 @@ class EdgeSession:
         if incoming.epoch < self.link.epoch:
             return [SendTo(incoming.payload, self.link.control(frame.FENCE))]
         if incoming.epoch == self.link.epoch:
-            lost = self._owners[incoming.epoch] == incoming.payload and not self.link.heard
+            lost = self._owners.get(incoming.epoch) == incoming.payload and not self.link.heard
             return list(self._open(now)) if lost else []
         if self.state is not State.WAITING:
             return []
@@ -170,10 +177,11 @@ class EdgeSession:
         if incoming.kinds & frame.RECORD:
             self.record = record.decode(incoming.payload)
             self.link.sender.on_released(self.record.released)
-            return list(self.relayed(incoming.payload))
+            self.link.receiver.pass_over()
+            return list(self._consumed())
         if incoming.kinds & frame.CLOSE:
             closing = msgspec.json.decode(incoming.payload, type=Closing)
-            self.relayed(incoming.payload)
+            self.link.receiver.finish()
             already = self.state is State.ENDING
             self.state = State.ENDED
             end: list[Output] = [] if already else [Finish(closing)]

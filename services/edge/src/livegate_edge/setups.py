@@ -22,6 +22,8 @@ def resolve(setup: msgspec.Raw, allowed: tuple[str, ...], *, default_unlisted: b
         name = msgspec.json.decode(fields.get("model", b'""'), type=str)
     except msgspec.DecodeError as error:
         raise MessageError(f"setup: {error}") from None
+    except UnicodeDecodeError:
+        raise MessageError("setup: not UTF-8") from None
     try:
         model = models.load().resolve(name, allowed)
     except models.UnknownModelError:
