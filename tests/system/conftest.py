@@ -1,6 +1,6 @@
 """One edge and two workers for all tests of a module, and a neighbour who must notice nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -8,9 +8,13 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from tests.support.live_api import LiveApi, Upstream, live_api
 from tests.support.stack import Stack, stack
+
+PAGE = [Subprotocol("livegate.v1")]
+"""What the page offers."""
 
 SETUP = {"setup": {"model": "gemini-3.8-live"}}
 
@@ -41,7 +45,7 @@ async def system(folder: Path, api: LiveApi) -> AsyncIterator[Stack]:
         yield running
 
 
-async def live(client: ClientConnection, setup: dict[str, object] = SETUP) -> None:
+async def live(client: ClientConnection, setup: Mapping[str, object] = SETUP) -> None:
     """Send the setup and wait until the session is live."""
     await client.send(msgspec.json.encode(setup), text=True)
     while b"setupComplete" not in await client.recv(decode=False):

@@ -12,14 +12,14 @@ from websockets.exceptions import InvalidStatus
 
 from tests.support.live_api import LiveApi
 from tests.support.stack import Stack
-from tests.system.conftest import closed, live
+from tests.system.conftest import PAGE, closed, live
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("neighbour")]
 
 VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 
 
-FIRST = {
+FIRST: dict[str, tuple[str | bytes, int, int, str]] = {
     "not JSON": ("hello", 1007, 4200, "not JSON"),
     "not an object": ("[1, 2]", 1007, 4200, "Expected `object`, got `array`"),
     "binary rubbish": (bytes(range(128, 256)), 1007, 4200, "not JSON"),
@@ -41,7 +41,7 @@ FIRST = {
 @pytest.mark.parametrize("livegate_v1", [False, True], ids=["google", "livegate.v1"])
 async def test_first_message(system: Stack, what: str, livegate_v1: bool) -> None:
     message, google, own, reason = FIRST[what]
-    subprotocols = ["livegate.v1"] if livegate_v1 else None
+    subprotocols = PAGE if livegate_v1 else None
     async with connect(f"{system.ws}/ws", subprotocols=subprotocols) as client:
         await client.send(message)
         code, text = await closed(client)

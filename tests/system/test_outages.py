@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 from redis.asyncio import Redis
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import serve
+from websockets.asyncio.server import ServerConnection, serve
 
 from tests.support.live_api import live_api
 from tests.support.processes import free_port, http_ok, redis, until
 from tests.support.stack import stack
-from tests.system.conftest import closed, echo, live, talks
+from tests.system.conftest import PAGE, closed, echo, live, talks
 
 
 async def missing(http: str) -> list[str]:
@@ -106,16 +106,19 @@ async def test_upstream_refuses_after_setup(tmp_path: Path) -> None:
     """Its code and reason reach the client; with livegate.v1 as a final code."""
     reason = "Request contains an invalid argument."
 
+    async def refuse(socket: ServerConnection) -> None:
+        await socket.close(1007, reason)
+
     async with (
-        serve(lambda socket: socket.close(1007, reason), "127.0.0.1", 0) as server,
+        serve(refuse, "127.0.0.1", 0) as server,
         stack(
             tmp_path,
             upstream=f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}",
             workers=1,
         ) as system,
     ):
-        for subprotocols, code in ((None, 1007), (["livegate.v1"], 4207)):
-            async with connect(f"{system.ws}/ws", subprotocols=subprotocols) as client:  # type: ignore[arg-type]
+        for subprotocols, code in ((None, 1007), (PAGE, 4207)):
+            async with connect(f"{system.ws}/ws", subprotocols=subprotocols) as client:
                 await client.send('{"setup":{"model":"gemini-3.8-live"}}')
                 assert await closed(client) == (code, reason)
 
@@ -169,7 +172,7 @@ async def test_idle_client(tmp_path: Path) -> None:
     async with (
         live_api(on_message=echo) as api,
         stack(tmp_path, upstream=api.url, workers=1, env={"IDLE_TIMEOUT_S": "1"}) as system,
-        connect(f"{system.ws}/ws", subprotocols=["livegate.v1"]) as client,  # type: ignore[list-item]
+        connect(f"{system.ws}/ws", subprotocols=PAGE) as client,
     ):
         await live(client)
         assert await closed(client) == (4206, "no message for too long")
@@ -179,7 +182,7 @@ async def test_sigterm_of_the_edge_closes_with_a_code_to_reconnect(tmp_path: Pat
     async with live_api(on_message=echo) as api, stack(tmp_path, upstream=api.url) as system:
         async with (
             connect(f"{system.ws}/ws") as plain,
-            connect(f"{system.ws}/ws", subprotocols=["livegate.v1"]) as page,  # type: ignore[list-item]
+            connect(f"{system.ws}/ws", subprotocols=PAGE) as page,
         ):
             await live(plain)
             await live(page)
@@ -195,7 +198,7 @@ async def test_sigterm_of_the_worker_closes_with_a_code_to_reconnect(tmp_path: P
     async with (
         live_api(on_message=echo) as api,
         stack(tmp_path, upstream=api.url, workers=1) as system,
-        connect(f"{system.ws}/ws", subprotocols=["livegate.v1"]) as page,  # type: ignore[list-item]
+        connect(f"{system.ws}/ws", subprotocols=PAGE) as page,
     ):
         await live(page)
         system.workers[0].process.send_signal(signal.SIGTERM)
@@ -208,7 +211,7 @@ async def test_killed_worker_is_said_to_be_lost(tmp_path: Path) -> None:
     async with (
         live_api(on_message=echo) as api,
         stack(tmp_path, upstream=api.url, workers=1) as system,
-        connect(f"{system.ws}/ws", subprotocols=["livegate.v1"]) as page,  # type: ignore[list-item]
+        connect(f"{system.ws}/ws", subprotocols=PAGE) as page,
     ):
         await live(page)
         system.workers[0].process.kill()
@@ -220,5 +223,5 @@ async def test_killed_edge_ends_its_upstream_connections(tmp_path: Path) -> None
         client = await connect(f"{system.ws}/ws")
         await live(client)
         system.edge.process.kill()
-        await api.wait(lambda: api.connections[0].closed.is_set(), "the close")
+        await api.connections[0].closed.wait()
         await client.close()
