@@ -1,6 +1,7 @@
 """`livegate run`: every process under honcho, until one ends or Ctrl-C."""
 
 import contextlib
+import json
 import secrets
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -40,6 +42,7 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
         print(f"livegate: the workers talk to {settings.upstream}")
     ports = free_ports(settings.workers)
     files = prepare(settings)
+    (settings.run_dir / "ports.json").write_text(json.dumps(asdict(ports)))
     manager = Manager(Printer(sys.stdout))
     for program in plan.programs(settings, environ, ports, files):
         manager.add_process(program.name, plan.shell(program), env=program.env)
