@@ -1,0 +1,56 @@
+// @ts-check
+/** The page's one AudioContext, at the device's own rate, with both worklets loaded. */
+
+/** @type {AudioContext | null} */
+let context = null;
+/** @type {Promise<AudioContext> | null} */
+let ready = null;
+
+/**
+ * The context, made at the first call: call it from a click or a key, or browsers keep it silent.
+ *
+ * It never asks for 16 or 24 kHz: Safari and Firefox refuse or mistune such contexts, so the
+ * worklets resample. One context serves both directions, for the sake of echo cancellation.
+ * @returns {Promise<AudioContext>}
+ * @throws {DOMException} if the worklets can't be loaded
+ * @throws {TypeError} in an insecure context, which has no worklets
+ */
+export function openAudio() {
+  if (!context || context.state === "closed") {
+    context = new AudioContext({ latencyHint: "interactive" });
+    ready = load(context);
+  }
+  // iOS interrupts a context for a phone call and leaves it to the page to go on.
+  if (context.state !== "running") void context.resume();
+  return /** @type {Promise<AudioContext>} */ (ready);
+}
+
+/** Lets a suspended context go on, for instance when the page comes back to the foreground. */
+export function resumeAudio() {
+  if (context && context.state !== "running" && context.state !== "closed") void context.resume();
+}
+
+/** Seconds from rendering to the loudspeaker, as far as the browser knows. */
+export function outputLatency_s() {
+  return context?.outputLatency ?? 0;
+}
+
+/**
+ * On iPhones: keep playing with the ring switch off, and let the system cancel the echo.
+ * @param {boolean} talking
+ */
+export function setAudioSession(talking) {
+  const { audioSession } = /** @type {{audioSession?: {type: string}}} */ (
+    /** @type {unknown} */ (navigator)
+  );
+  if (audioSession) audioSession.type = talking ? "play-and-record" : "auto";
+}
+
+/** @param {AudioContext} made */
+async function load(made) {
+  await Promise.all([
+    made.audioWorklet.addModule(new URL("worklets/capture-worklet.js", import.meta.url)),
+    made.audioWorklet.addModule(new URL("worklets/playback-worklet.js", import.meta.url)),
+  ]);
+  return made;
+}

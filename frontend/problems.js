@@ -1,0 +1,45 @@
+// @ts-check
+/** What went wrong with a device, and what the person can do about it. Pure. */
+
+const NEEDS_HTTPS =
+  "the browser allows it only over https or on localhost. Open this page at an https address.";
+
+/** @typedef {"microphone" | "camera" | "screen" | "sound"} Device */
+
+/**
+ * @param {Device} device
+ * @param {unknown} error what `getUserMedia` or `getDisplayMedia` threw
+ * @param {boolean} secure `isSecureContext`
+ * @returns {string} a sentence or two; "" if there is nothing to tell
+ */
+export function deviceProblem(device, error, secure) {
+  const the = device === "sound" ? "Sound" : `The ${device}`;
+  if (!secure) return `${the} can't be used here: ${NEEDS_HTTPS}`;
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+  switch (name) {
+    case "NotAllowedError":
+    case "SecurityError":
+      // Closing the screen picker is a choice, not a problem.
+      if (device === "screen") return "";
+      return (
+        `The browser doesn't let this page use the ${device}. ` +
+        "Allow it in the site settings (the icon beside the address), then try again."
+      );
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return `No ${device} was found. Connect one and try again.`;
+    case "NotReadableError":
+    case "AbortError":
+      return `${the} is in use by another program, or the system blocks it. Free it and try again.`;
+    default:
+      return `${the} couldn't be started${name ? ` (${name})` : ""}.`;
+  }
+}
+
+/**
+ * @param {Device} device
+ * @returns {string}
+ */
+export function deviceLost(device) {
+  return `The ${device} was disconnected.`;
+}

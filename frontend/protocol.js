@@ -1,0 +1,251 @@
+// @ts-check
+/**
+ * The Live API's JSON as the page speaks it: messages out, facts in. Pure.
+ *
+ * Source: Google's BidiGenerateContent reference (proto3 JSON, lowerCamelCase), and the gateway's
+ * `livegate.v1` notices, which sit under the one key `livegate`.
+ */
+
+/**
+ * @typedef {{data: string, rate_hz: number}} AudioData base64 PCM16
+ *
+ * @typedef {Object} Usage
+ * @property {number} prompt tokens
+ * @property {number} reply tokens
+ * @property {number} total tokens
+ *
+ * @typedef {{kind: "notice", notice: Record<string, unknown>}
+ *   | {kind: "ready", session: string}
+ *   | {kind: "interrupted"}
+ *   | ({kind: "audio"} & AudioData)
+ *   | {kind: "text", text: string}
+ *   | {kind: "thought", text: string}
+ *   | {kind: "heard", text: string, finished: boolean}
+ *   | {kind: "said", text: string, finished: boolean}
+ *   | {kind: "generated"}
+ *   | {kind: "turnComplete", reason: string}
+ *   | {kind: "toolCall", calls: {id: string, name: string, args: Record<string, unknown>}[]}
+ *   | {kind: "toolCallCancelled", ids: string[]}
+ *   | {kind: "goAway", timeLeft_s: number | null}
+ *   | {kind: "usage", usage: Usage}
+ *   | {kind: "resumption", resumable: boolean}
+ *   | {kind: "malformed"}} Fact
+ *
+ * @typedef {Object} Choices what a person chose for the next session
+ * @property {string} model bare id
+ * @property {string} voice "" for the server's default
+ * @property {string} language BCP-47, "" for the model's own choice
+ * @property {string} instruction
+ * @property {"voice" | "text"} answer
+ *
+ * @typedef {Object} Model the fields of a catalogue entry that the page uses
+ * @property {string} id
+ * @property {string} name
+ * @property {string[]} input
+ * @property {string[]} output
+ * @property {boolean} needs_history_config
+ * @property {string | null} retires ISO date
+ */
+
+/**
+ * The first message of a session.
+ * @param {Choices} choices
+ * @param {Model} model
+ */
+export function setupMessage(choices, model) {
+  const asText = choices.answer === "text" && model.output.includes("text");
+  /** @type {Record<string, unknown>} */
+  const speechConfig = {};
+  if (choices.language) speechConfig.languageCode = choices.language;
+  if (choices.voice && !asText) {
+    speechConfig.voiceConfig = { prebuiltVoiceConfig: { voiceName: choices.voice } };
+  }
+  /** @type {Record<string, unknown>} */
+  const setup = {
+    model: model.id,
+    generationConfig: {
+      responseModalities: [asText ? "TEXT" : "AUDIO"],
+      ...(Object.keys(speechConfig).length > 0 && { speechConfig }),
+    },
+    inputAudioTranscription: {},
+  };
+  // Without audio there is nothing to transcribe, and some servers refuse the field then.
+  if (!asText) setup.outputAudioTranscription = {};
+  const instruction = choices.instruction.trim();
+  if (instruction) setup.systemInstruction = { parts: [{ text: instruction }] };
+  return { setup };
+}
+
+/**
+ * Microphone audio.
+ * @param {string} data base64 PCM16
+ * @param {number} rate_hz
+ */
+export function audioMessage(data, rate_hz) {
+  return { realtimeInput: { audio: { data, mimeType: `audio/pcm;rate=${rate_hz}` } } };
+}
+
+/**
+ * A camera or screen frame.
+ * @param {string} data base64 JPEG
+ */
+export function videoMessage(data) {
+  return { realtimeInput: { video: { data, mimeType: "image/jpeg" } } };
+}
+
+/** The microphone was turned off: the server may end the turn. */
+export function audioStreamEndMessage() {
+  return { realtimeInput: { audioStreamEnd: true } };
+}
+
+/**
+ * Typed text. Models that take `clientContent` only as initial history get realtime text instead.
+ * @param {string} text
+ * @param {Model} model
+ */
+export function textMessage(text, model) {
+  if (model.needs_history_config) return { realtimeInput: { text } };
+  return { clientContent: { turns: [{ role: "user", parts: [{ text }] }], turnComplete: true } };
+}
+
+/**
+ * Answers to tool calls. Each needs the id of its call and a response that isn't empty.
+ * @param {{id: string, name: string, response: Record<string, unknown>}[]} functionResponses
+ */
+export function toolResponseMessage(functionResponses) {
+  return { toolResponse: { functionResponses } };
+}
+
+/**
+ * Tells the gateway how many messages arrived, notices not counted.
+ * @param {number} received
+ */
+export function ackMessage(received) {
+  return { livegate: { ack: received } };
+}
+
+/**
+ * Reads one server message.
+ * @param {string} text
+ * @returns {{facts: Fact[], counted: boolean}} the facts in the order to act on them, and
+ *   whether the message counts for acks (everything but the gateway's own notices does)
+ */
+export function parse(text) {
+  /** @type {any} */
+  let message;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return { facts: [{ kind: "malformed" }], counted: true };
+  }
+  if (typeof message !== "object" || message === null) {
+    return { facts: [{ kind: "malformed" }], counted: true };
+  }
+  if (message.livegate) {
+    return { facts: [{ kind: "notice", notice: message.livegate }], counted: false };
+  }
+  /** @type {Fact[]} */
+  const facts = [];
+  if (message.setupComplete) {
+    facts.push({ kind: "ready", session: message.setupComplete.sessionId ?? "" });
+  }
+  if (message.serverContent) facts.push(...contentFacts(message.serverContent));
+  facts.push(...otherFacts(message));
+  return { facts, counted: true };
+}
+
+/**
+ * @param {any} content a `serverContent`
+ * @returns {Fact[]}
+ */
+function contentFacts(content) {
+  /** @type {Fact[]} */
+  const facts = [];
+  // First: the content in the same message is already the next turn's, and must survive the flush.
+  if (content.interrupted) facts.push({ kind: "interrupted" });
+  if (content.inputTranscription) facts.push(transcription("heard", content.inputTranscription));
+  for (const part of content.modelTurn?.parts ?? []) {
+    const fact = partFact(part);
+    if (fact) facts.push(fact);
+  }
+  if (content.outputTranscription) facts.push(transcription("said", content.outputTranscription));
+  if (content.generationComplete) facts.push({ kind: "generated" });
+  if (content.turnComplete) {
+    facts.push({ kind: "turnComplete", reason: content.turnCompleteReason ?? "" });
+  }
+  return facts;
+}
+
+/**
+ * @param {any} part
+ * @returns {Fact | null}
+ */
+function partFact(part) {
+  const inline = part.inlineData;
+  if (inline?.data && inline.mimeType?.startsWith("audio/pcm")) {
+    const rate = /rate=(\d+)/.exec(inline.mimeType);
+    return { kind: "audio", data: inline.data, rate_hz: rate ? Number(rate[1]) : 24000 };
+  }
+  if (typeof part.text === "string" && part.text !== "") {
+    return { kind: part.thought ? "thought" : "text", text: part.text };
+  }
+  return null;
+}
+
+/**
+ * @param {"heard" | "said"} kind
+ * @param {any} transcript
+ * @returns {Fact}
+ */
+function transcription(kind, transcript) {
+  return { kind, text: transcript.text ?? "", finished: Boolean(transcript.finished) };
+}
+
+/**
+ * @param {any} message
+ * @returns {Fact[]}
+ */
+function otherFacts(message) {
+  /** @type {Fact[]} */
+  const facts = [];
+  if (message.toolCall) {
+    const calls = (message.toolCall.functionCalls ?? []).map(
+      (/** @type {any} */ { id = "", name = "", args = {} }) => ({ id, name, args }),
+    );
+    facts.push({ kind: "toolCall", calls });
+  }
+  if (message.toolCallCancellation) {
+    facts.push({ kind: "toolCallCancelled", ids: message.toolCallCancellation.ids ?? [] });
+  }
+  if (message.goAway) {
+    facts.push({ kind: "goAway", timeLeft_s: seconds(message.goAway.timeLeft) });
+  }
+  if (message.sessionResumptionUpdate) {
+    const { resumable } = message.sessionResumptionUpdate;
+    facts.push({ kind: "resumption", resumable: Boolean(resumable) });
+  }
+  if (message.usageMetadata) facts.push({ kind: "usage", usage: usage(message.usageMetadata) });
+  return facts;
+}
+
+/**
+ * Vertex counts the reply in `candidatesTokenCount`, the Developer API in `responseTokenCount`;
+ * int64 may come as a string.
+ * @param {any} metadata
+ * @returns {Usage}
+ */
+function usage(metadata) {
+  const prompt = Number(metadata.promptTokenCount ?? 0);
+  const reply = Number(metadata.responseTokenCount ?? metadata.candidatesTokenCount ?? 0);
+  return { prompt, reply, total: Number(metadata.totalTokenCount ?? prompt + reply) };
+}
+
+/**
+ * A protobuf Duration: "50s", "1.5s".
+ * @param {unknown} duration
+ * @returns {number | null}
+ */
+function seconds(duration) {
+  const match = typeof duration === "string" && /^(\d+(?:\.\d+)?)s$/.exec(duration);
+  return match ? Number(match[1]) : null;
+}

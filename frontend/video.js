@@ -1,0 +1,128 @@
+// @ts-check
+/** Camera or screen, one at a time: a preview, and JPEG frames at the API's pace and size. */
+
+import { toBase64 } from "./pcm.js";
+
+const JPEG_QUALITY = 0.8;
+
+/** @typedef {"camera" | "screen"} Source */
+
+/**
+ * The size of a frame: the long side at most `longSide_px`, never enlarged. Pure.
+ * @param {number} width
+ * @param {number} height
+ * @param {number} longSide_px
+ */
+export function frameSize(width, height, longSide_px) {
+  const scale = Math.min(1, longSide_px / Math.max(width, height));
+  return { width: Math.round(width * scale), height: Math.round(height * scale) };
+}
+
+/**
+ * @typedef {Object} VideoEvents
+ * @property {(base64: string) => void} frame a JPEG
+ * @property {(source: Source | null) => void} changed what is shown now
+ */
+
+/** The one source of pictures. */
+export class Video {
+  #preview;
+  #limits;
+  #events;
+  #canvas = document.createElement("canvas");
+  #turn = 0;
+  /** @type {Source | null} */
+  #source = null;
+  /** @type {(() => void) | null} */
+  #release = null;
+
+  /**
+   * @param {HTMLVideoElement} preview
+   * @param {{fps: number, longSide_px: number}} limits
+   * @param {VideoEvents} events
+   */
+  constructor(preview, limits, events) {
+    this.#preview = preview;
+    this.#limits = limits;
+    this.#events = events;
+  }
+
+  /** What is shown, null if nothing is. */
+  get source() {
+    return this.#source;
+  }
+
+  /**
+   * Asks for a source and shows it instead of what is shown.
+   * @param {Source} source
+   * @throws {DOMException | TypeError} as `getUserMedia` and `getDisplayMedia`; what was shown goes on
+   */
+  async start(source) {
+    const turn = ++this.#turn;
+    const stream = await this.#ask(source);
+    if (turn !== this.#turn) {
+      for (const track of stream.getTracks()) track.stop();
+      return;
+    }
+    this.#release?.();
+    this.#show(source, stream);
+  }
+
+  /** Shows nothing. */
+  stop() {
+    this.#turn++;
+    if (!this.#release) return;
+    this.#release();
+    this.#release = null;
+    this.#source = null;
+    this.#events.changed(null);
+  }
+
+  /** @param {Source} source */
+  #ask(source) {
+    const devices = navigator.mediaDevices;
+    if (source === "screen") return devices.getDisplayMedia({ video: { frameRate: 5 } });
+    return devices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1280 } } });
+  }
+
+  /**
+   * @param {Source} source
+   * @param {MediaStream} stream
+   */
+  #show(source, stream) {
+    const preview = this.#preview;
+    const [track] = stream.getVideoTracks();
+    // The browser has its own button to stop sharing.
+    track.onended = () => this.stop();
+    preview.srcObject = stream;
+    preview.onloadeddata = () => void this.#capture();
+    void preview.play().catch(() => {
+      // Replaced or stopped before it began; nothing to show then.
+    });
+    const timer = setInterval(() => void this.#capture(), 1000 / this.#limits.fps);
+    this.#release = () => {
+      clearInterval(timer);
+      track.onended = null;
+      track.stop();
+      preview.onloadeddata = null;
+      preview.srcObject = null;
+    };
+    this.#source = source;
+    this.#events.changed(source);
+  }
+
+  async #capture() {
+    const { videoWidth, videoHeight } = this.#preview;
+    if (!videoWidth || !videoHeight) return;
+    const turn = this.#turn;
+    Object.assign(this.#canvas, frameSize(videoWidth, videoHeight, this.#limits.longSide_px));
+    const { width, height } = this.#canvas;
+    this.#canvas.getContext("2d")?.drawImage(this.#preview, 0, 0, width, height);
+    const blob = await new Promise((/** @type {(blob: Blob | null) => void} */ done) => {
+      this.#canvas.toBlob(done, "image/jpeg", JPEG_QUALITY);
+    });
+    const bytes = blob && new Uint8Array(await blob.arrayBuffer());
+    // The source may have gone while the frame was packed.
+    if (bytes && turn === this.#turn) this.#events.frame(toBase64(bytes));
+  }
+}

@@ -1,0 +1,151 @@
+// @ts-check
+/** Shows the session's state: the state line, what can be pressed, and notices. */
+
+import { byId } from "./dom.js";
+import { describe } from "./session.js";
+
+/** @typedef {import("./session.js").State} State */
+
+/** What end-to-end tests and the style sheet see of a phase. @type {Record<State["phase"], string>} */
+const SHOWN = {
+  idle: "idle",
+  connecting: "connecting",
+  waiting: "connecting",
+  live: "live",
+  closed: "closed",
+};
+
+/** @type {Record<string, string>} */
+const UPSTREAMS = { simulator: "Simulator", vertex: "Vertex AI", developer: "Gemini API" };
+
+/** See the module's text. */
+export class View {
+  #root = document.documentElement;
+  #state = byId("state", HTMLElement);
+  #talk = byId("talk", HTMLButtonElement);
+  #talkLabel = byId("talk-label", HTMLElement);
+  #mic = byId("mic", HTMLButtonElement);
+  #camera = byId("camera", HTMLButtonElement);
+  #screen = byId("screen", HTMLButtonElement);
+  #text = byId("text", HTMLTextAreaElement);
+  #send = byId("send", HTMLButtonElement);
+  #notice = byId("notice", HTMLElement);
+  #noticeText = byId("notice-text", HTMLElement);
+  #usage = byId("usage", HTMLElement);
+  #transcript = byId("transcript", HTMLElement);
+  #talked = false;
+
+  constructor() {
+    byId("dismiss", HTMLButtonElement).addEventListener("click", () => this.notice(""));
+    // A phone has no screen to share.
+    this.#screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
+  }
+
+  /** @param {import("./gateway.js").Config} config */
+  showConfig(config) {
+    document.title = config.title;
+    byId("title", HTMLElement).textContent = config.title;
+    const upstream = byId("upstream", HTMLElement);
+    upstream.textContent = UPSTREAMS[config.upstream] ?? "";
+    upstream.hidden = !upstream.textContent;
+    this.#talk.disabled = false;
+    this.#text.disabled = false;
+    this.showText();
+  }
+
+  /**
+   * @param {Readonly<State>} state
+   * @param {boolean} takesVideo whether the model does
+   */
+  show(state, takesVideo) {
+    const { phase } = state;
+    const active = phase !== "idle" && phase !== "closed";
+    this.#talked ||= active;
+    this.#root.dataset.state = SHOWN[phase];
+    this.#root.dataset.speaking = String(state.speaking);
+    this.#root.dataset.failed = String(phase === "closed" && state.failed);
+    this.line(describe(state));
+    setText(this.#talkLabel, active ? "End" : this.#talked ? "Start again" : "Start talking");
+    this.#mic.disabled = !active;
+    this.#mic.ariaPressed = String(state.mic === "on");
+    this.#mic.ariaBusy = String(state.mic === "asking");
+    this.#camera.disabled = this.#screen.disabled = !active || !takesVideo;
+    // Read aloud, the model's own voice would be spoken over.
+    this.#transcript.ariaLive = state.answer === "text" ? "polite" : "off";
+    if (phase === "live") this.clearGatewayNotice();
+  }
+
+  /** The state line, for what isn't the session's: loading, a gateway that is away. @param {string} text */
+  line(text) {
+    setText(this.#state, text);
+  }
+
+  /** @param {import("./video.js").Source | null} source */
+  showVideo(source) {
+    this.#camera.ariaPressed = String(source === "camera");
+    this.#screen.ariaPressed = String(source === "screen");
+    const figure = byId("video", HTMLElement);
+    figure.hidden = source === null;
+    figure.dataset.source = source ?? "";
+    byId("video-caption", HTMLElement).textContent = source === "screen" ? "Your screen" : "Your camera";
+  }
+
+  /** Follows what is in the text box. */
+  showText() {
+    this.#send.disabled = this.#text.disabled || this.#text.value.trim() === "";
+  }
+
+  /** Takes the text out of the box. */
+  takeText() {
+    const text = this.#text.value.trim();
+    this.#text.value = "";
+    this.showText();
+    return text;
+  }
+
+  hideWelcome() {
+    byId("welcome", HTMLElement).hidden = true;
+  }
+
+  /**
+   * @param {import("./protocol.js").Usage | null} last of the last turn
+   * @param {number} session_tokens since the conversation began
+   */
+  showUsage(last, session_tokens) {
+    this.#usage.hidden = last === null;
+    if (last) setText(this.#usage, `${session_tokens.toLocaleString("en")} tokens`);
+  }
+
+  /**
+   * Something to read and, mostly, to do; stays until dismissed or replaced.
+   * @param {string} text "" takes it away
+   */
+  notice(text) {
+    setText(this.#noticeText, text);
+    this.#notice.hidden = text === "";
+    this.#notice.dataset.about = "";
+  }
+
+  /**
+   * As `notice`, but about the gateway: gone by itself once that is well.
+   * @param {string} text
+   */
+  gatewayNotice(text) {
+    this.notice(text);
+    this.#notice.dataset.about = "gateway";
+  }
+
+  /** Takes such a notice away, and no other. */
+  clearGatewayNotice() {
+    if (this.#notice.dataset.about === "gateway") this.notice("");
+  }
+}
+
+/**
+ * Only real changes: a status region that is written again is read again.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,58 @@
+"""HTTP on ADMIN_PORT: the token endpoint, health, metrics, and what the sessions received."""
+
+import time
+import urllib.parse
+
+from livegate.serve import admin_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from livegate_simulator.registry import Registry
+from livegate_simulator.tokens import GrantError, Issuer
+
+_MAX_FORM_BYTES = 64 << 10
+
+
+def app(issuer: Issuer, registry: Registry) -> Starlette:
+    """The Starlette app."""
+
+    async def token(request: Request) -> JSONResponse:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_FORM_BYTES:
+                return JSONResponse({"error": "invalid_request"}, 413)
+        form = dict(urllib.parse.parse_qsl(body.decode("latin-1")))
+        try:
+            granted = issuer.grant(
+                form.get("grant_type", ""), form.get("assertion", ""), time.time()
+            )
+        except GrantError as refused:
+            answer = {"error": refused.error, "error_description": refused.description}
+            return JSONResponse(answer, 400)
+        return JSONResponse(granted, headers={"Cache-Control": "no-store"})
+
+    def health(_: Request) -> JSONResponse:
+        return JSONResponse({"ok": True})
+
+    def ready(_: Request) -> JSONResponse:
+        return JSONResponse({"ready": True, "missing": []})
+
+    async def sessions(_: Request) -> JSONResponse:
+        return JSONResponse(registry.summaries())
+
+    async def session(request: Request) -> JSONResponse:
+        journal = registry.find(request.path_params["key"])
+        if journal is None:
+            return JSONResponse({"error": "no such session"}, 404)
+        return JSONResponse(journal.detail())
+
+    return admin_app(
+        Route("/token", token, methods=["POST"]),
+        Route("/healthz", health),
+        Route("/readyz", ready),
+        Route("/sessions", sessions),
+        Route("/sessions/{key}", session),
+    )

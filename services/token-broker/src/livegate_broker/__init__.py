@@ -1,0 +1,1 @@
+"""The only livegate service with Google credentials: it mints short-lived access tokens."""
