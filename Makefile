@@ -16,10 +16,10 @@ test: ## every test, browser included
 
 check: ## format, lint, types, import rules
 	@scripts/install dev
-	@.venv/bin/ruff format --check --quiet . && echo "ruff format: ok"
-	@.venv/bin/ruff check --quiet . && echo "ruff check: ok"
-	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-cache
+	@scripts/quietly "format (ruff)" .venv/bin/ruff format --check .
+	@scripts/quietly "lint (ruff)" .venv/bin/ruff check .
+	@scripts/quietly "types (mypy)" .venv/bin/mypy
+	@scripts/quietly "import rules (import-linter)" .venv/bin/lint-imports --no-cache --no-logo
 
 format: ## rewrite what `make check` would complain about, where a tool can
 	@scripts/install dev
