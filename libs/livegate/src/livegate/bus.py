@@ -39,7 +39,10 @@ log = logs.get("bus")
 
 
 def connection_pool(url: str, name: str) -> ConnectionPool:
-    """Connections without time-outs or retries of their own: the watchdogs here are enough. `name` is what CLIENT LIST shows."""
+    """Connections without time-outs or retries of their own: the watchdogs here are enough.
+
+    `name` is what CLIENT LIST shows.
+    """
     return ConnectionPool.from_url(
         url,
         client_name=name,
@@ -82,7 +85,7 @@ class Bus:
     def __init__(self, url: str, mailbox: bytes, handler: Handler) -> None:
         self.mailbox = mailbox
         name = mailbox.decode()
-        self.redis = Redis(connection_pool=connection_pool(url, f"{name}/commands"))
+        self.redis = Redis.from_pool(connection_pool(url, f"{name}/commands"))
         self.connected = False
         self.healthy_at = -math.inf
         self.problem: str | None = "Redis has not answered yet"
