@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import time
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def main() -> None:
 
 async def _serve(settings: SimulatorSettings) -> None:
     stop = stop_signal()
+    tls = _tls(settings)
     issuer = Issuer(settings.simulator_project, settings.token_uri, settings.token_lifetime_s)
     if settings.service_account_file is not None:
         write_secret(settings.service_account_file, issuer.service_account())
@@ -40,10 +42,10 @@ async def _serve(settings: SimulatorSettings) -> None:
     )
     sock = bind(settings.host, settings.port)
     port = sock.getsockname()[1]
-    async with live.listen(sock, settings.tls) as listening:
+    async with live.listen(sock, tls) as listening:
         _log.info(
             "listening",
-            url=f"ws://{settings.host}:{port}",
+            url=f"{'wss' if tls else 'ws'}://{settings.host}:{port}",
             token_uri=settings.token_uri,
             service_account_file=str(settings.service_account_file or ""),
         )
@@ -54,6 +56,14 @@ async def _serve(settings: SimulatorSettings) -> None:
             stop=stop,
             on_stop=lambda: server.close(listening),
         )
+
+
+def _tls(settings: SimulatorSettings) -> ssl.SSLContext | None:
+    """The context for wss, or None for ws; exits with 2 if the files are no certificate and key."""
+    try:
+        return settings.tls
+    except OSError as error:  # SSLError is one
+        fail(f"TLS_CERT_FILE, TLS_KEY_FILE: {error.strerror or error}")
 
 
 def write_secret(path: Path, text: str) -> None:

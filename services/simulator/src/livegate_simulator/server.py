@@ -55,7 +55,8 @@ class LiveServer:
 
     def _check_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """404 for other paths, 401 for a wrong bearer; None lets the upgrade go on."""
-        at = endpoints.endpoint(urllib.parse.urlsplit(request.path).path)
+        path, _ = _split(request)
+        at = endpoints.endpoint(path)
         if at is None:
             return connection.respond(404, "not found\n")
         if at.dialect == "vertex":
@@ -68,17 +69,16 @@ class LiveServer:
     async def _handle(self, connection: ServerConnection) -> None:
         request = connection.request
         assert request is not None, "the handshake is done"
-        url = urllib.parse.urlsplit(request.path)
-        at = endpoints.endpoint(url.path)
+        path, query = _split(request)
+        at = endpoints.endpoint(path)
         assert at is not None, "the request was checked"
         if at.dialect == "developer":
-            query = dict(urllib.parse.parse_qsl(url.query))
             try:
                 endpoints.authenticate_developer(_headers(request), query)
             except RefusalError as refusal:
                 await connection.close(refusal.code, refusal.reason)
                 return
-        await self._serve(connection, at, url.path)
+        await self._serve(connection, at, path)
 
     async def _serve(self, connection: ServerConnection, at: Endpoint, path: str) -> None:
         now = asyncio.get_running_loop().time
@@ -89,12 +89,15 @@ class LiveServer:
         try:
             with metrics.SIMULATOR_CONNECTIONS.track_inprogress():
                 await self._converse(connection, session)
-        except websockets.ConnectionClosed:
-            pass  # an ordinary end, whatever its code
+        except websockets.ConnectionClosed as closed:  # an ordinary end, whatever its code
+            by_server = closed.sent is not None and not closed.rcvd_then_sent
+            frame = closed.sent if by_server else closed.rcvd
+            code, reason = (int(frame.code), frame.reason) if frame else (1006, "")
+            journal.note_close("server" if by_server else "client", code, reason)
         finally:
-            code = connection.close_code or 1006
-            journal.note_close("client", code, connection.close_reason or "")
+            journal.note_close("server", 1011, "")  # unless it is known: websockets sends this
             self.registry.finish(journal)
+            code = journal.close["code"] if journal.close else 1006
             known = str(code) if code in _KNOWN_CODES else "other"
             metrics.SIMULATOR_CLOSES.labels(code=known).inc()
             log.info("session ended", model=journal.model, **(journal.close or {}))
@@ -128,6 +131,12 @@ async def close(server: WebSocketServer) -> None:
     """Stop listening, and close every connection so that its client comes back elsewhere."""
     server.close(code=_STOPPING[0], reason=_STOPPING[1])
     await server.wait_closed()
+
+
+def _split(request: Request) -> tuple[str, dict[str, str]]:
+    """Path and query. Not by `urlsplit`, which takes the path "//ws/…" for a host."""
+    path, _, query = request.path.partition("?")
+    return path, dict(urllib.parse.parse_qsl(query))
 
 
 def _headers(request: Request) -> dict[str, str]:

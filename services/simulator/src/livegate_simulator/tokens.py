@@ -1,8 +1,8 @@
 """The OAuth side: a service-account key, and bearers for who signs with it (RFC 7523).
 
-Google's rules as google-auth meets them: a JWT, RS256, for this token endpoint, at most an hour
-long. What is issued is opaque, valid for `lifetime_s`, and known to this process alone. Times are
-Unix seconds.
+Google's rules as google-auth meets them: a JWT, RS256, for this token endpoint or for Google's, at
+most an hour long. What is issued is opaque, valid for `lifetime_s` and known to this process
+alone. Times are Unix seconds.
 """
 
 import json

@@ -4,6 +4,7 @@ webrtcvad decides frame by frame (20 ms). A turn of speech begins when most of `
 and ends when nearly all of `silence_ms` is none. Time is the stream's own: samples, not a clock.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -123,14 +124,15 @@ class Detector:
         return sum(self._recent) / len(self._recent)
 
     def _voiced(self, frame: bytes) -> bool:
+        if not self._vad.is_speech(frame, RATE_HZ):
+            return False
         samples = np.frombuffer(frame, np.int16).astype(np.float32)
-        rms = float(np.sqrt(np.mean(samples * samples)))
-        voiced = bool(self._vad.is_speech(frame, RATE_HZ))  # always: it learns the noise
-        if voiced and rms >= max(_FLOOR_RMS, _BELOW_SPEECH * self._loudest):
-            if self._speech is not None:
-                self._loudest = max(self._loudest, rms)
-            return True
-        return False
+        rms = math.sqrt(float(np.dot(samples, samples)) / len(samples))
+        if rms < max(_FLOOR_RMS, _BELOW_SPEECH * self._loudest):
+            return False
+        if self._speech is not None:
+            self._loudest = max(self._loudest, rms)
+        return True
 
     def _start(self) -> SpeechStarted:
         self._speech = deque(self._before, maxlen=KEPT_S * 1000 // FRAME_MS)

@@ -1,0 +1,42 @@
+"""Settings and what is made of them."""
+
+import pytest
+from livegate_simulator.conversation import Pace
+from livegate_simulator.journal import Bounds
+from livegate_simulator.settings import SimulatorSettings
+
+
+def test_defaults() -> None:
+    settings = SimulatorSettings()
+    assert (settings.port, settings.admin_port) == (8081, 9081)
+    assert settings.token_uri == "http://127.0.0.1:9081/token"
+    assert settings.pace == Pace(4.0, realtime_turn_end=True)
+    assert settings.bounds == Bounds(10_000, 120)
+    assert settings.simulator_project == "livegate-simulator"
+    assert not settings.allow_any_bearer
+
+
+def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PUBLIC_URL": "http://simulator:9081/",
+        "SPEED": "10",
+        "REALTIME_TURN_END": "0",
+        "PRETTY_JSON": "1",
+        "ALLOW_ANY_BEARER": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = SimulatorSettings()
+    assert settings.token_uri == "http://simulator:9081/token"
+    assert settings.pace == Pace(10, realtime_turn_end=False)
+    assert settings.pretty_json
+    assert settings.allow_any_bearer
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast"])
+def test_a_bad_value_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], speed: str
+) -> None:
+    monkeypatch.setenv("SPEED", speed)
+    with pytest.raises(SystemExit):
+        SimulatorSettings.load([])
+    assert "SPEED" in capsys.readouterr().err
