@@ -194,6 +194,7 @@ class Receiver:
     def __init__(self, accepted: int = 0) -> None:
         self.accepted = self.consumed = self.told = accepted
         self.untold_bytes = 0
+        self._passed: deque[int] = deque()
 
     def accept(self, seq: int) -> bool:
         """Whether this number is the next; a duplicate or one after a gap is not."""
@@ -206,12 +207,28 @@ class Receiver:
         """The oldest accepted, not yet consumed message was handed on."""
         self.consumed += 1
         self.untold_bytes += size_of(payload)
+        self._settle()
+
+    def pass_over(self) -> None:
+        """The message just accepted is not handed on: it is consumed once those before it are."""
+        self._passed.append(self.accepted)
+        self._settle()
+
+    def finish(self) -> None:
+        """The last message was accepted: nobody will hand on what is left."""
+        self.consumed = self.accepted
+        self._passed.clear()
 
     def tell(self) -> int:
         """The number for the next frame's `received`."""
         self.told = self.consumed
         self.untold_bytes = 0
         return self.consumed
+
+    def _settle(self) -> None:
+        while self._passed and self._passed[0] == self.consumed + 1:
+            self.consumed = self._passed.popleft()
+            self.untold_bytes += MESSAGE_OVERHEAD_BYTES
 
     @property
     def untold(self) -> bool:

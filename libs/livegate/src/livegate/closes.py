@@ -90,9 +90,9 @@ def classify_upstream(code: int, reason: str) -> Closing:
     """
     if code == 1000 and reason != "The operation was cancelled.":
         return Closing.of(Close.ENDED, reason, 1000)
+    if code == 1008 and "aborted" in reason:
+        return Closing.of(Close.UPSTREAM_UNAVAILABLE, reason, code)
     if code in (1007, 1008, 1009):
-        if "aborted" in reason:
-            return Closing.of(Close.UPSTREAM_UNAVAILABLE, reason, code)
         return Closing.of(Close.TOO_BIG if code == 1009 else Close.UPSTREAM_REFUSED, reason, code)
     lower = reason.lower()
     if code == 1011 and ("resource_exhausted" in lower or "quota" in lower):

@@ -21,6 +21,12 @@ class _Realtime(Struct):
     audio: _Field = UNSET
     video: _Field = UNSET
     text: _Field = UNSET
+    activityStart: _Field = UNSET  # noqa: N815, the wire's own spelling
+    activity_start: _Field = UNSET
+    activityEnd: _Field = UNSET  # noqa: N815, the wire's own spelling
+    activity_end: _Field = UNSET
+    audioStreamEnd: _Field = UNSET  # noqa: N815, the wire's own spelling
+    audio_stream_end: _Field = UNSET
     mediaChunks: list["_Media"] | UnsetType = UNSET  # noqa: N815, the wire's own spelling
     media_chunks: list["_Media"] | UnsetType = UNSET
 
@@ -55,11 +61,11 @@ class ClientMessage(Struct):
 
     @property
     def kinds(self) -> int:
-        """The bits of `frame` that apply."""
-        realtime = self.realtimeInput if self.realtimeInput is not UNSET else self.realtime_input
-        if realtime is not UNSET:
-            return _realtime_kinds(realtime)
+        """The bits of `frame` that apply. `AUDIO` or `VIDEO` alone: known to be nothing else."""
         kinds = 0
+        for realtime in (self.realtimeInput, self.realtime_input):
+            if not isinstance(realtime, UnsetType):
+                kinds |= _realtime_kinds(realtime)
         if self.clientContent is not UNSET or self.client_content is not UNSET:
             kinds |= frame.CONTENT
         if self.toolResponse is not UNSET or self.tool_response is not UNSET:
@@ -70,19 +76,29 @@ class ClientMessage(Struct):
 
 
 def _realtime_kinds(realtime: _Realtime) -> int:
-    if realtime.audio is not UNSET:
-        return frame.AUDIO
-    if realtime.video is not UNSET:
-        return frame.VIDEO
-    if realtime.text is not UNSET:
-        return frame.TEXT
-    chunks = realtime.mediaChunks if realtime.mediaChunks is not UNSET else realtime.media_chunks
-    if chunks is UNSET or not chunks:
-        return frame.ACTIVITY
-    mime_types = {(chunk.mimeType or chunk.mime_type).partition("/")[0] for chunk in chunks}
-    if mime_types == {"audio"}:
-        return frame.AUDIO
-    return frame.VIDEO if mime_types == {"image"} else frame.CONTENT
+    kinds = 0
+    for field, bit in (
+        (realtime.audio, frame.AUDIO),
+        (realtime.video, frame.VIDEO),
+        (realtime.text, frame.TEXT),
+        (realtime.activityStart, frame.ACTIVITY),
+        (realtime.activity_start, frame.ACTIVITY),
+        (realtime.activityEnd, frame.ACTIVITY),
+        (realtime.activity_end, frame.ACTIVITY),
+        (realtime.audioStreamEnd, frame.ACTIVITY),
+        (realtime.audio_stream_end, frame.ACTIVITY),
+    ):
+        if field is not UNSET:
+            kinds |= bit
+    for chunks in (realtime.mediaChunks, realtime.media_chunks):
+        if not isinstance(chunks, UnsetType):
+            for chunk in chunks:
+                kind = (chunk.mimeType or chunk.mime_type).partition("/")[0]
+                kinds |= _CHUNK_KINDS.get(kind, frame.CONTENT)
+    return kinds or frame.OTHER
+
+
+_CHUNK_KINDS = {"audio": frame.AUDIO, "image": frame.VIDEO}
 
 
 _client = msgspec.json.Decoder(ClientMessage)
@@ -92,8 +108,8 @@ def parse_client(data: bytes | str) -> ClientMessage:
     """A client's message, as text or bytes.
 
     Raises:
-        MessageError: not UTF-8 JSON, not an object, or a known field of the wrong type; the text
-            says where and never quotes the data.
+        MessageError: not JSON, not an object, or a known field of the wrong type; the text says
+            where and never quotes the data. What passes unread is not looked at.
     """
     try:
         return _client.decode(data)
@@ -105,8 +121,13 @@ def parse_client(data: bytes | str) -> ClientMessage:
         raise MessageError("nested too deeply") from None
 
 
+class _Blob(Struct, forbid_unknown_fields=True):
+    mimeType: str  # noqa: N815, the wire's own spelling
+    data: Raw
+
+
 class _InlinePart(Struct, forbid_unknown_fields=True):
-    inlineData: Raw  # noqa: N815, the wire's own spelling
+    inlineData: _Blob  # noqa: N815, the wire's own spelling
 
 
 class _AudioTurn(Struct, forbid_unknown_fields=True):
@@ -144,6 +165,7 @@ class _ServerMessage(Struct):
 
 _audio_only = msgspec.json.Decoder(_AudioOnly)
 _server = msgspec.json.Decoder(_ServerMessage)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _AUDIO_BYTES = 512
 """Messages below this size are rarely audio: the strict decode is not tried first."""
 
@@ -154,14 +176,15 @@ def server_kinds(data: bytes) -> int:
     """
     if len(data) >= _AUDIO_BYTES:
         try:
-            _audio_only.decode(data)
-        except msgspec.DecodeError:
+            parts = _audio_only.decode(data).serverContent.modelTurn.parts
+        except _UNREADABLE:
             pass
         else:
-            return frame.AUDIO
+            if all(part.inlineData.mimeType.startswith("audio/") for part in parts):
+                return frame.AUDIO
     try:
         message = _server.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return frame.OTHER
     kinds = 0 if message.serverContent is UNSET else _content_kinds(message.serverContent)
     for field, bit in (

@@ -51,9 +51,13 @@ class Link:
 
     def control(self, kinds: int, payload: bytes = b"") -> Outgoing:
         """A frame without a number: CLAIM, OPEN, FENCE, or (no kinds) a lone `received`."""
-        header = frame.pack_header(
-            kinds, self.session, self.epoch, 0, 0, self.receiver.tell(), self.released
-        )
+        if kinds & frame.OPEN:  # where the new owner's numbers go on
+            received = self.receiver.accepted
+        elif kinds & frame.FENCE:  # goes to a former owner: the peer was told nothing
+            received = self.receiver.consumed
+        else:
+            received = self.receiver.tell()
+        header = frame.pack_header(kinds, self.session, self.epoch, 0, 0, received, self.released)
         return header, payload
 
     def accept(self, incoming: frame.Frame) -> bool:

@@ -16,6 +16,10 @@ from livegate.link import Link, Outgoing
 OPEN_TIMEOUT_S = 10.0
 """A claim that the edge does not answer is dropped."""
 
+LIVE_TIMEOUT_S = 45.0
+"""From OPEN to `setupComplete`: two tokens, two connects and an answer."""
+
+NOT_LIVE = "the Live API did not answer the setup in time; try again later"
 LINGER_S = 10.0
 RECORD_BYTES = 64 << 10
 """Sent upstream since the last record: time for another, so that the edge can free it."""
@@ -113,11 +117,12 @@ class Session:
 
     def _uplink(self, incoming: frame.Frame) -> list[Output]:
         if incoming.kinds & frame.CLOSE:
-            self.link.receiver.consumed = self.link.receiver.accepted
+            self.link.receiver.finish()
             acknowledgement = self.link.control(0)
             return [acknowledgement, *self._end(Closing.of(Close.ENDED, "the client left"))]
         if incoming.kinds & frame.SKIP or self.state is State.ENDING:
-            return list(self._consume(b""))
+            self.link.receiver.pass_over()
+            return [self.link.control(0)] if self.link.ack_due else []
         return [SendUpstream(incoming.payload)]
 
     def _consume(self, payload: bytes) -> list[Outgoing]:
@@ -196,6 +201,11 @@ class Session:
         """Once a second."""
         if self.state is State.CLAIMED:
             return self._end(None) if now - self._since >= OPEN_TIMEOUT_S else []
+        if (
+            self.state in (State.CONNECTING, State.SETTING_UP)
+            and now - self._since >= LIVE_TIMEOUT_S
+        ):
+            return self.close(Closing.of(Close.UPSTREAM_UNAVAILABLE, NOT_LIVE), now)
         if self.state is State.ENDING and now - self._since >= LINGER_S:
             return self._end(None)
         return [self.link.control(0)] if self.link.receiver.untold else []

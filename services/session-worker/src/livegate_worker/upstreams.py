@@ -89,5 +89,5 @@ def location_problem(settings: WorkerSettings) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """The host, for logs."""
-    return urlsplit(url).netloc
+    """Host and port, for logs."""
+    return urlsplit(url).netloc.rpartition("@")[2]

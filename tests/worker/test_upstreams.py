@@ -1,0 +1,139 @@
+"""Where upstream connections go: settings and credential decide, never a client."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from livegate_worker import upstreams
+from livegate_worker.settings import WorkerSettings
+from livegate_worker.upstreams import DEVELOPER_PATH, VERTEX_PATH, MisconfiguredError, Target
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in WorkerSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def settings(**values: Any) -> WorkerSettings:
+    return WorkerSettings.model_validate(values)
+
+
+def models_of(project: str, location: str = "us-central1") -> str:
+    return f"projects/{project}/locations/{location}/publishers/google/models/"
+
+
+TARGETS = [
+    (
+        {"live_upstream": "vertex"},
+        "theirs",
+        Target(f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}", models_of("theirs")),
+    ),
+    (
+        {"live_upstream": "vertex", "google_cloud_project": "ours"},
+        "theirs",
+        Target(f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}", models_of("ours")),
+    ),
+    (
+        {"live_upstream": "vertex", "google_cloud_location": "eu"},
+        "p",
+        Target(f"wss://aiplatform.eu.rep.googleapis.com{VERTEX_PATH}", models_of("p", "eu")),
+    ),
+    (
+        {"live_upstream": "developer", "google_cloud_project": "ours"},
+        None,
+        Target(f"wss://generativelanguage.googleapis.com{DEVELOPER_PATH}", "models/"),
+    ),
+    (
+        {"live_upstream": "simulator"},
+        "livegate-simulator",
+        Target(f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("livegate-simulator")),
+    ),
+    (
+        {"live_upstream": "simulator", "simulator_url": "ws://sim:1/"},
+        "s",
+        Target(f"ws://sim:1{VERTEX_PATH}", models_of("s")),
+    ),
+    (
+        {"live_upstream": "wss://else.example/base/"},
+        None,
+        Target(f"wss://else.example/base{VERTEX_PATH}", models_of("livegate")),
+    ),
+    (
+        {"live_upstream": "ws://else.example", "live_dialect": "developer"},
+        None,
+        Target(f"ws://else.example{DEVELOPER_PATH}", "models/"),
+    ),
+    (  # the dialect is for other upstreams only
+        {"live_upstream": "simulator", "live_dialect": "developer"},
+        "s",
+        Target(f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("s")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "project", "target"), TARGETS)
+def test_targets(values: dict[str, str], project: str | None, target: Target) -> None:
+    assert upstreams.target(settings(**values), project) == target
+
+
+@pytest.mark.parametrize("upstream", ["vertex", "simulator"])
+def test_no_project_names_the_setting(upstream: str) -> None:
+    with pytest.raises(MisconfiguredError, match="GOOGLE_CLOUD_PROJECT"):
+        upstreams.target(settings(live_upstream=upstream), None)
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("global", "aiplatform.googleapis.com"),
+        ("us", "aiplatform.us.rep.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+    ],
+)
+def test_vertex_hosts(location: str, host: str) -> None:
+    assert upstreams.vertex_host(location) == host
+
+
+def test_a_setup_gets_the_models_resource_name_and_is_else_untouched() -> None:
+    setup = b'{"a_b":{ "x":1.0},"model":"gemini-3.8-live","tools":[{"b_c" : null}]}'
+    assert upstreams.compose_setup(msgspec.Raw(setup), "models/") == (
+        b'{"setup":{"a_b":{ "x":1.0},"model":"models/gemini-3.8-live","tools":[{"b_c" : null}]}}'
+    )
+
+
+@pytest.mark.parametrize("name", ["sessionResumption", "session_resumption"])
+def test_a_clients_handle_is_not_passed_on(name: str) -> None:
+    setup = json.dumps({"model": "m", name: {"handle": "another user's"}}).encode()
+    composed = json.loads(upstreams.compose_setup(msgspec.Raw(setup), "p/"))
+    assert composed == {"setup": {"model": "p/m"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"live_upstream": "vertex", "google_cloud_location": "mars"}, True),
+        ({"live_upstream": "vertex", "google_cloud_location": "us-central1"}, False),
+        ({"live_upstream": "simulator", "google_cloud_location": "mars"}, False),
+    ],
+)
+def test_a_location_without_models_is_named(values: dict[str, str], *, named: bool) -> None:
+    problem = upstreams.location_problem(settings(**values))
+    assert (problem is not None) is named
+    if problem:
+        assert "GOOGLE_CLOUD_LOCATION=mars" in problem
+        assert "us-central1" in problem
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("wss://h.example/ws?key=secret", "h.example"), ("ws://127.0.0.1:8081/x", "127.0.0.1:8081")],
+)
+def test_a_host_for_logs(url: str, host: str) -> None:
+    assert upstreams.host_of(url) == host
+
+
+def test_user_and_password_in_a_url_are_not_logged() -> None:
+    assert "secret" not in upstreams.host_of("wss://user:secret@h.example/ws")
