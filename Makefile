@@ -11,7 +11,7 @@ run: ## install what is missing, start everything, Ctrl-C stops it (PORT= WORKER
 test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
-	@node --test tests/frontend/
+	@node --test --test-reporter=dot tests/frontend/*.test.mjs
 	@.venv/bin/python -m pytest
 
 check: ## format, lint, types, import rules

@@ -114,8 +114,9 @@ class App {
     const text = byId("text", HTMLTextAreaElement);
     text.addEventListener("input", () => this.#view.showText());
     text.addEventListener("keydown", (event) => {
-      // Enter also ends a word of an input method; that is not "send".
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      // Enter also ends a word of an input method; Safari tells that only by the code 229.
+      const composing = event.isComposing || event.keyCode === 229;
+      if (event.key !== "Enter" || event.shiftKey || composing) return;
       event.preventDefault();
       this.#sendText();
     });

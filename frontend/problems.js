@@ -2,7 +2,8 @@
 /** What went wrong with a device, and what the person can do about it. Pure. */
 
 const NEEDS_HTTPS =
-  "the browser allows it only over https or on localhost. Open this page at an https address.";
+  "Here you can only type: browsers allow sound, microphone, camera and screen only over https or " +
+  "on localhost. Open this page at an https address to talk.";
 
 /** @typedef {"microphone" | "camera" | "screen" | "sound"} Device */
 
@@ -14,7 +15,7 @@ const NEEDS_HTTPS =
  */
 export function deviceProblem(device, error, secure) {
   const the = device === "sound" ? "Sound" : `The ${device}`;
-  if (!secure) return `${the} can't be used here: ${NEEDS_HTTPS}`;
+  if (!secure) return NEEDS_HTTPS;
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   switch (name) {
     case "NotAllowedError":

@@ -34,9 +34,14 @@ export class View {
   #usage = byId("usage", HTMLElement);
   #transcript = byId("transcript", HTMLElement);
   #talked = false;
+  /** A notice that was dismissed isn't shown again every few seconds. */
+  #dismissed = "";
 
   constructor() {
-    byId("dismiss", HTMLButtonElement).addEventListener("click", () => this.notice(""));
+    byId("dismiss", HTMLButtonElement).addEventListener("click", () => {
+      this.#dismissed = this.#noticeText.textContent ?? "";
+      this.notice("");
+    });
     // A phone has no screen to share.
     this.#screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
   }
@@ -66,6 +71,7 @@ export class View {
     this.#root.dataset.failed = String(phase === "closed" && state.failed);
     this.line(describe(state));
     setText(this.#talkLabel, active ? "End" : this.#talked ? "Start again" : "Start talking");
+    this.#text.placeholder = active ? "Type a message" : "Or type a message";
     this.#mic.disabled = !active;
     this.#mic.ariaPressed = String(state.mic === "on");
     this.#mic.ariaBusy = String(state.mic === "asking");
@@ -127,16 +133,20 @@ export class View {
   }
 
   /**
-   * As `notice`, but about the gateway: gone by itself once that is well.
+   * As `notice`, but about the gateway: gone by itself once that is well, and never in the place
+   * of a notice about something else.
    * @param {string} text
    */
   gatewayNotice(text) {
+    const other = !this.#notice.hidden && this.#notice.dataset.about !== "gateway";
+    if (other || text === this.#dismissed) return;
     this.notice(text);
     this.#notice.dataset.about = "gateway";
   }
 
   /** Takes such a notice away, and no other. */
   clearGatewayNotice() {
+    this.#dismissed = "";
     if (this.#notice.dataset.about === "gateway") this.notice("");
   }
 }
