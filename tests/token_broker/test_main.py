@@ -183,6 +183,22 @@ def test_a_stop_while_a_mint_is_under_way(
     assert broker.complaints == []
 
 
+def test_a_key_file_that_is_made_after_the_start(
+    start: Callable[..., Broker], key_file: WriteKey, tmp_path: Path
+) -> None:
+    late = tmp_path / "late.json"
+    broker = start(GOOGLE_APPLICATION_CREDENTIALS=str(late), CREDENTIALS_WAIT_S="20")
+    key_file("made.json").replace(late)
+    broker.until(lambda: broker.get("/readyz").status_code == httpx.codes.OK)
+
+
+def test_a_key_file_that_is_never_made(start: Callable[..., Broker], tmp_path: Path) -> None:
+    broker = start(
+        GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"), CREDENTIALS_WAIT_S="0.1"
+    )
+    assert "none.json" in refused(broker)
+
+
 def test_a_bad_file(start: Callable[..., Broker], tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"installed": {"client_secret": "GOCSPX-marked"}}')

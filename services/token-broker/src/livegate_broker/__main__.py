@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 
 from livegate import logs, metrics
 from livegate.serve import admin_app, run, stop_signal
@@ -14,6 +15,8 @@ from livegate_broker.minter import mint
 from livegate_broker.settings import BrokerSettings
 from livegate_broker.source import Source
 from livegate_broker.tokens import Minted, Outcome, TokenKeeper
+
+FILE_POLL_S = 0.05
 
 _log = logs.get(__name__)
 
@@ -28,6 +31,7 @@ def main() -> None:
     def say(event: str, **fields: object) -> None:
         _log.info(event, step=next(steps), **fields)
 
+    await_file(settings)
     try:
         source = Source(lambda: find(settings, say))
     except CredentialError as error:
@@ -40,6 +44,16 @@ def main() -> None:
             quota_project=found.quota_project,
         )
     asyncio.run(_serve(settings, source, secret, say))
+
+
+def await_file(settings: BrokerSettings) -> None:
+    """Give the one who makes the credential file CREDENTIALS_WAIT_S; `find` says what is wrong."""
+    path = settings.google_application_credentials
+    deadline = time.monotonic() + settings.credentials_wait_s
+    while path is not None and time.monotonic() < deadline:
+        if path.is_file() and path.stat().st_size:
+            return
+        time.sleep(FILE_POLL_S)
 
 
 async def _serve(settings: BrokerSettings, source: Source, secret: bytes, say: Say) -> None:

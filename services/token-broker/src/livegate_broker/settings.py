@@ -17,6 +17,9 @@ class BrokerSettings(ServiceSettings):
     google_application_credentials: Path | None = Field(
         None, description="a Google credential file; tried first"
     )
+    credentials_wait_s: float = Field(
+        0, ge=0, description="how long the file of GOOGLE_APPLICATION_CREDENTIALS may still be made"
+    )
     credentials_dir: Path = Field(
         Path("credentials"), description="the one JSON file in here is tried second"
     )
