@@ -19,7 +19,10 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("run", help="start everything; Ctrl-C stops it", description=DESCRIPTION)
     parser.parse_args(argv)
     environ = environment(Path.cwd())
-    return run(RunSettings.load(environ), environ)
+    try:
+        return run(RunSettings.load(environ), environ)
+    except KeyboardInterrupt:  # nothing runs yet
+        return 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from livegate_cli.settings import RunSettings
 
+LOOPBACK = "127.0.0.1"
+"""Where everything listens. Shells and conda set HOST for purposes of their own: not heeded."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -53,6 +56,12 @@ def _python(module: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module)
 
 
+def _no_proxy(environ: Mapping[str, str]) -> str:
+    """What is reached without the environment's proxy: our own services among them."""
+    set_already = environ.get("no_proxy") or environ.get("NO_PROXY")
+    return ",".join(filter(None, (set_already, LOOPBACK, "localhost")))
+
+
 def programs(
     settings: RunSettings,
     environ: Mapping[str, str],
@@ -72,8 +81,10 @@ def programs(
         "BROKER_SECRET_FILE": str(files.secret),
         "SIMULATOR_URL": f"ws://127.0.0.1:{ports.simulator}",
         "LOG_FORMAT": environ.get("LOG_FORMAT", "console"),
-        "HOST": "127.0.0.1",
-        "ADMIN_HOST": "127.0.0.1",
+        "HOST": LOOPBACK,
+        "ADMIN_HOST": LOOPBACK,
+        "NO_PROXY": _no_proxy(environ),
+        "no_proxy": _no_proxy(environ),
         "PYTHONUNBUFFERED": "1",
     }
     planned = []
@@ -94,7 +105,7 @@ def programs(
         Program(f"worker-{number}", _python("livegate_worker"), common | {"ADMIN_PORT": str(port)})
         for number, port in enumerate(ports.workers, 1)
     ]
-    edge = {"HOST": settings.host, "PORT": str(settings.port), "ADMIN_PORT": str(ports.edge_admin)}
+    edge = {"PORT": str(settings.port), "ADMIN_PORT": str(ports.edge_admin)}
     if files.tls_cert is not None and files.tls_key is not None:
         edge |= {
             "TLS_PORT": str(settings.tls_port),

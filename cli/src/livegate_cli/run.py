@@ -5,7 +5,6 @@ import json
 import secrets
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,27 +12,24 @@ from dataclasses import asdict
 from pathlib import Path
 
 import httpx
-from honcho.manager import Manager
-from honcho.printer import Printer
 from livegate.settings import fail
 
 from livegate_cli import plan, redis_server, terminal, tls
+from livegate_cli.manager import Programs
 from livegate_cli.settings import RunSettings
 
 IMPATIENT_S = 8.0
 POLL_S = 0.1
-INTERRUPTED = (130, 143)
-"""What honcho answers after SIGINT and SIGTERM."""
 
 
 def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
     """Start everything, say when it is ready, stop everything; the exit code.
 
-    0 after Ctrl-C or SIGTERM; else the code of the process that ended by itself.
+    0 after Ctrl-C, SIGTERM or SIGHUP; else the code of the process that ended by itself.
     """
-    require_free(settings.host, settings.port, "PORT")
+    require_free(plan.LOOPBACK, settings.port, "PORT")
     if settings.tls:
-        require_free(settings.host, settings.tls_port, "TLS_PORT")
+        require_free(plan.LOOPBACK, settings.tls_port, "TLS_PORT")
     if settings.upstream == "vertex":
         print("livegate: the workers talk to Vertex AI")
     elif settings.upstream == "simulator":
@@ -43,9 +39,7 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
     ports = free_ports(settings.workers)
     files = prepare(settings)
     (settings.run_dir / "ports.json").write_text(json.dumps(asdict(ports)))
-    manager = Manager(Printer(sys.stdout))
-    for program in plan.programs(settings, environ, ports, files):
-        manager.add_process(program.name, plan.shell(program), env=program.env)
+    manager = Programs(plan.programs(settings, environ, ports, files))
     stopping = threading.Event()
     watcher = threading.Thread(target=announce, args=(settings, ports, stopping), daemon=True)
     with contextlib.ExitStack() as stack:
@@ -55,7 +49,7 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
         watcher.start()
         manager.loop()
         stopping.set()
-    if manager.returncode in INTERRUPTED:
+    if manager.was_stopped:
         print("livegate: stopped")
         return 0
     return manager.returncode or 1

@@ -16,7 +16,6 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     port: int = Field(8000, gt=0, le=65535)
-    host: str = "127.0.0.1"
     workers: int = Field(2, gt=0, le=64)
     redis_url: str = ""
     live_upstream: str = ""

@@ -7,11 +7,11 @@ import msgspec
 from livegate import models
 from livegate.closes import Close
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from livegate_edge.gateway import Gateway
@@ -57,7 +57,7 @@ async def unknown_websocket(websocket: WebSocket) -> None:
     await websocket.send_denial_response(Response(body, 404, media_type="text/plain"))
 
 
-def create_app(settings: EdgeSettings, gateway: Gateway) -> Starlette:
+def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
     """The app for `PORT`."""
     config = msgspec.json.encode(describe(settings))
 
@@ -86,7 +86,7 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> Starlette:
     def websocket(path: str) -> Sequence[BaseRoute]:
         return [WebSocketRoute(path, gateway), WebSocketRoute("/" + path, gateway)]
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/api/config", api_config),
             Route("/api/status", api_status),
@@ -96,6 +96,7 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> Starlette:
             *(route for path in GOOGLE_PATHS for route in websocket(path)),
             WebSocketRoute("/{path:path}", unknown_websocket),
             Mount("/", StaticFiles(directory=settings.frontend_dir, html=True)),
-        ],
-        middleware=[Middleware(SecurityHeaders)],
+        ]
     )
+    # Around the app, not a middleware in it: Starlette answers an exception outside of those.
+    return SecurityHeaders(app)

@@ -174,7 +174,7 @@ class ClientConnection:
             async with asyncio.timeout(self._settings.setup_timeout_s):
                 while self._session is None:
                     data = await self._message()
-                    if data is None:
+                    if data is None or self._closing is not None:
                         return False
                     self._first(data)
         except TimeoutError:

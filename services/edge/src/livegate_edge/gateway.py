@@ -97,14 +97,15 @@ class Gateway:
         except (RedisError, OSError, TimeoutError):
             return ["Redis does not answer"], []
         missing = []
+        takers = [report for report in reports if report.free_slots]
         if not reports:
             missing.append("no session worker is running")
-        elif not any(report.free_slots for report in reports):
+        elif not takers:
             missing.append("no session worker has a free slot")
         else:
             for part, problems in (
-                ("token broker", [report.broker for report in reports]),
-                ("Live API", [report.upstream for report in reports]),
+                ("token broker", [report.broker for report in takers]),
+                ("Live API", [report.upstream for report in takers]),
             ):
                 if all(problems):
                     missing.append(f"{part}: {problems[0]}")

@@ -14,6 +14,9 @@ from livegate.closes import Close, Closing
 from livegate.link import Link, Outgoing
 
 OFFER_AGAIN_S = 2.0
+OPEN_TIMEOUT_S = 15.0
+"""An owner that does not answer OPEN has dropped its claim (it does after 10 s)."""
+
 LINGER_S = 10.0
 """How long an ended session waits for its owner to take note."""
 
@@ -94,6 +97,7 @@ class EdgeSession:
         self._begun = now
         self._owner_timeout_s = owner_timeout_s
         self._offered_at = now
+        self._owned_at = 0.0
         self._ended_at = 0.0
         self._end_seq = 0
         self._owners: dict[int, bytes] = {}
@@ -160,6 +164,7 @@ class EdgeSession:
         if self.state is not State.WAITING:
             return []
         self.state = State.OWNED
+        self._owned_at = now
         self._owners[incoming.epoch] = incoming.payload
         self.link.sender.reopen()
         return [Attach(incoming.payload, incoming.epoch)]
@@ -217,6 +222,8 @@ class EdgeSession:
             return []
         if self.state is State.ENDING:
             return self._forget() if now - self._ended_at >= LINGER_S else []
+        if not self.link.heard and now - self._owned_at >= OPEN_TIMEOUT_S:
+            return self.owner_dead(now)
         sender = self.link.sender
         sender.expire_media(now - MEDIA_AGE_S)
         if sender.kept_bytes - sender.media_bytes > UNRELEASED_BYTES + sender.in_flight_bytes:

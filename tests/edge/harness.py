@@ -1,0 +1,228 @@
+"""Both ends of an edge, played by a test: a client in memory, and a worker on the bus."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from livegate import frame, keys, serve
+from livegate.bus import Bus
+from livegate.dispatch import Dispatch, Offer
+from livegate.frame import Frame
+from livegate.liveness import Pulse
+from livegate_edge.app import GOOGLE_PATHS, create_app
+from livegate_edge.connection import SUBPROTOCOL, ClientConnection
+from livegate_edge.gateway import Gateway
+from livegate_edge.settings import EdgeSettings
+from starlette.types import Message
+
+from tests.support.processes import free_port, until
+from tests.support.stack import FRONTEND
+
+NOWHERE = "redis://127.0.0.1:1/0"
+GOOGLE = GOOGLE_PATHS[0].format(version="v1beta1")
+SETUP = '{"setup":{"model":"gemini-3.8-live"}}'
+WORKER, OTHER = b"worker:one:in", b"worker:two:in"
+
+
+def settings(**values: Any) -> EdgeSettings:
+    return EdgeSettings(**{"redis_url": NOWHERE, "frontend_dir": FRONTEND, **values})
+
+
+@dataclass
+class Client:
+    """A client of an edge without a network, and a gateway whose outgoing frames are seen."""
+
+    gateway: Gateway
+    path: str = "/ws"
+    livegate_v1: bool = False
+    frames: list[tuple[bytes, Frame]] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._incoming: asyncio.Queue[Message] = asyncio.Queue()
+        self._incoming.put_nowait({"type": "websocket.connect"})
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+        self.gone = False
+        self.reads = 0
+        self.seq = 0
+        subprotocols = ["other", SUBPROTOCOL] if self.livegate_v1 else []
+        scope = {"type": "websocket", "path": self.path, "subprotocols": subprotocols}
+        self.connection = ClientConnection(self.gateway, scope, self._receive, self._send)
+        self.gateway.exchange.send = self._out  # type: ignore[method-assign]
+
+    def _out(self, mailbox: bytes, frames: Any) -> None:
+        self.frames += [(mailbox, frame.unpack(*outgoing)) for outgoing in frames]
+
+    async def _receive(self) -> Message:
+        self.reads += 1
+        return await self._incoming.get()
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] != "websocket.accept":
+            await self.may_write.wait()
+        if self.gone:
+            raise OSError("gone")
+        self.sent.append(message)
+        if message["type"] == "websocket.close":
+            self.disconnect(message["code"])
+
+    # The client
+
+    def say(self, message: str | bytes) -> None:
+        kind = "text" if isinstance(message, str) else "bytes"
+        self._incoming.put_nowait({"type": "websocket.receive", kind: message})
+
+    def disconnect(self, code: int = 1006) -> None:
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": code})
+
+    @property
+    def unread(self) -> int:
+        """Messages that the edge has not read from the socket."""
+        return self._incoming.qsize()
+
+    @property
+    def heard(self) -> list[Any]:
+        """What the client got, decoded."""
+        bodies = (message.get("bytes") or message.get("text") for message in self.sent[1:])
+        return [json.loads(body) for body in bodies if body]
+
+    @property
+    def close(self) -> tuple[int, str] | None:
+        last = self.sent[-1]
+        return (last["code"], last["reason"]) if last["type"] == "websocket.close" else None
+
+    # The worker
+
+    def to_edge(
+        self, kinds: int, payload: bytes = b"", *, epoch: int = 1, seq: int = 0, received: int = 0
+    ) -> None:
+        session = self.connection.link.session
+        incoming = Frame(kinds, session, epoch, seq, 0, received, 0, payload)
+        self.connection.on_frame(incoming, asyncio.get_running_loop().time())
+
+    def relay(self, kinds: int, content: object) -> None:
+        """The worker's next message for the client."""
+        self.seq += 1
+        self.to_edge(kinds, msgspec.json.encode(content), seq=self.seq)
+
+    def claimed(self, epoch: int = 1, mailbox: bytes = WORKER) -> None:
+        self.to_edge(frame.CLAIM, mailbox, epoch=epoch)
+
+    def went_to(self, mailbox: bytes = WORKER) -> list[Frame]:
+        return [sent for to, sent in self.frames if to == mailbox]
+
+    @property
+    def uplink(self) -> list[bytes]:
+        """Payloads that the worker got, by their numbers."""
+        return [sent.payload for sent in self.went_to() if sent.seq]
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    gateway: Gateway, path: str = "/ws", *, livegate_v1: bool = False, setup: str | None = SETUP
+) -> AsyncIterator[Client]:
+    """A client; with `setup` its session has begun. Its connection must have ended at the end."""
+    client = Client(gateway, path, livegate_v1)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(client.connection.run())
+        await until(lambda: client.sent, "the upgrade is answered")
+        if setup is not None:
+            client.say(setup)
+            await until(lambda: gateway.exchange.members, "the session has begun")
+        yield client
+        client.disconnect()
+        client.may_write.set()
+        async with asyncio.timeout(5):
+            await asyncio.shield(task)
+
+
+class Worker:
+    """A worker process on the bus that does what a test tells it."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.mailbox = keys.worker_mailbox(secrets.token_hex(8))
+        self.bus = Bus(redis_url, self.mailbox, self)
+        self.dispatch = Dispatch(self.bus.redis)
+        self.frames: list[Frame] = []
+
+    def on_frame(self, incoming: Frame) -> None:
+        self.frames.append(incoming)
+
+    def on_connected(self) -> None:
+        pass
+
+    def on_mailbox_gone(self, mailbox: bytes) -> None:
+        pass
+
+    def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
+        pass
+
+    async def take(self) -> Offer:
+        async with asyncio.timeout(10):
+            while True:
+                offer = await self.dispatch.take(1)
+                if offer is not None:
+                    return offer
+
+    def send(self, offer: Offer, kinds: int, payload: bytes = b"", *, seq: int = 0) -> None:
+        header = frame.pack_header(kinds, offer.session, offer.epoch + 1, seq, 0, 0, 0)
+        self.bus.send(offer.mailbox, header, payload)
+
+    def got(self, kinds: int) -> list[Frame]:
+        return [incoming for incoming in self.frames if incoming.kinds & kinds]
+
+
+@contextlib.asynccontextmanager
+async def worker(redis_url: str) -> AsyncIterator[Worker]:
+    """A worker whose mailbox is there."""
+    playing = Worker(redis_url)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(playing.bus.run())
+        await until(lambda: playing.bus.connected and not playing.bus.problem, "on the bus")
+        yield playing
+        task.cancel()
+
+
+@dataclass
+class Edge:
+    """A served edge."""
+
+    gateway: Gateway
+    http: str
+    ws: str
+    stop: asyncio.Event
+
+
+@contextlib.asynccontextmanager
+async def edge(redis_url: str, *, ready: bool = True, **values: Any) -> AsyncIterator[Edge]:
+    """An edge in this process on real sockets; `ready`: Redis answers it."""
+    own = settings(**{"redis_url": redis_url, "port": free_port(), "drain_s": 0.1, **values})
+    gateway = Gateway(own)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        background = group.create_task(gateway.run())
+        serving = group.create_task(
+            serve.run(own, create_app(own, gateway), stop=stop, on_stop=gateway.drain)
+        )
+        if ready:
+            await until(lambda: not gateway.exchange.bus.problem, "Redis answers")
+        address = f"127.0.0.1:{own.port}"
+        try:
+            yield Edge(gateway, f"http://{address}", f"ws://{address}", stop)
+        finally:
+            stop.set()
+            await serving
+            background.cancel()
+
+
+def page(folder: Path) -> Path:
+    """A page with nothing on it."""
+    (folder / "index.html").write_text("<p>hello</p>")
+    return folder
