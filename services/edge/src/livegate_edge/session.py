@@ -213,13 +213,7 @@ class EdgeSession:
     def tick(self, now: float) -> list[Output]:
         """Once a second."""
         if self.state is State.WAITING:
-            if now - self._begun >= self._owner_timeout_s:
-                self.state = State.ENDED
-                return [WithdrawOffer(), Finish(Closing.of(Close.NO_WORKER)), Forget()]
-            if now - self._offered_at >= OFFER_AGAIN_S:
-                self._offered_at = now
-                return [OfferSession()]
-            return []
+            return self._wait(now)
         if self.state is State.ENDING:
             return self._forget() if now - self._ended_at >= LINGER_S else []
         if not self.link.heard and now - self._owned_at >= OPEN_TIMEOUT_S:
@@ -230,6 +224,15 @@ class EdgeSession:
             closing = Closing.of(Close.UNRELEASED)
             return [Finish(closing), *self.client_left(closing, now)]
         return [self.link.control(0)] if self.link.receiver.untold else []
+
+    def _wait(self, now: float) -> list[Output]:
+        if now - self._begun >= self._owner_timeout_s:
+            self.state = State.ENDED
+            return [WithdrawOffer(), Finish(Closing.of(Close.NO_WORKER)), Forget()]
+        if now - self._offered_at >= OFFER_AGAIN_S:
+            self._offered_at = now
+            return [OfferSession()]
+        return []
 
     def _forget(self) -> list[Output]:
         self.state = State.ENDED

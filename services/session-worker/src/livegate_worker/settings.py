@@ -8,6 +8,12 @@ from livegate.settings import RedisSettings
 from pydantic import Field, field_validator
 
 
+def _is_url(value: str, *schemes: str) -> bool:
+    """Whether it has one of these schemes, a host and a possible port (ValueError: it has not)."""
+    url = urlsplit(value)
+    return url.scheme in schemes and bool(url.hostname) and url.port != 0
+
+
 class WorkerSettings(RedisSettings):
     """Environment variables of the worker. It serves health and metrics on ADMIN_PORT only."""
 
@@ -35,9 +41,16 @@ class WorkerSettings(RedisSettings):
     def _known(cls, value: str) -> str:
         if value in ("simulator", "vertex", "developer"):
             return value
-        if urlsplit(value).scheme in ("ws", "wss") and urlsplit(value).hostname:
+        if _is_url(value, "ws", "wss"):
             return value.rstrip("/")
         raise ValueError("use simulator, vertex, developer or a ws:// or wss:// URL")
+
+    @field_validator("broker_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if _is_url(value, "http", "https"):
+            return value
+        raise ValueError("use a http:// or https:// URL")
 
     @property
     def needs_broker(self) -> bool:

@@ -41,7 +41,11 @@ class Tokens:
 
     def __init__(self, url: str, secret: str, clock: Callable[[], float]) -> None:
         self._client = httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {secret}"}, timeout=10
+            base_url=url,
+            headers={"Authorization": f"Bearer {secret}"},
+            timeout=10,
+            # Its own transport heeds no HTTP_PROXY: the secret goes to the broker alone.
+            transport=httpx.AsyncHTTPTransport(),
         )
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -88,6 +92,6 @@ class Tokens:
             if answer.status_code == httpx.codes.OK:
                 return msgspec.json.decode(answer.content, type=Token)
             message = msgspec.json.decode(answer.content, type=_ErrorAnswer).error.message
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             message = "it did not answer as a token broker does"
         raise BrokerError(f"the token broker refused ({answer.status_code}): {message}")

@@ -20,6 +20,13 @@ class UpstreamError(Exception):
         self.status = status
 
 
+class _Connect(connect):
+    """Follows no redirect: key and project header go nowhere but to the configured host."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 class Upstream:
     """An open connection. Messages are bytes; text frames go up, text or binary come down."""
 
@@ -36,7 +43,7 @@ class Upstream:
             UpstreamError: refused or unreachable; the text has no header and no query.
         """
         try:
-            socket = await connect(
+            socket = await _Connect(
                 url,
                 additional_headers=headers,
                 compression=None,
@@ -51,7 +58,8 @@ class Upstream:
             raise UpstreamError(
                 f"the Live API refused the connection: HTTP {status}", status
             ) from None
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, UnicodeError) as error:
+            # UnicodeError: what a host name with an empty label raises.
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise UpstreamError(f"the Live API can't be reached: {reason}") from None
         return cls(socket)

@@ -158,6 +158,7 @@ class Worker:
             await session.run()
         except Exception:  # the boundary that keeps one broken session from hurting another
             log.exception("session failed", session=session_id.hex())
+            session.close(Closing.of(Close.INTERNAL))
         finally:
             metrics.WORKER_SESSIONS.dec()
             if self._sessions.get(session_id) is session:
