@@ -11,10 +11,28 @@ import numpy as np
 import soxr
 from livegate import models
 from livegate_simulator import clips, vad
+from livegate_simulator.age import Limits
 from livegate_simulator.conversation import Pace
 from livegate_simulator.endpoints import Endpoint
+from livegate_simulator.events import (
+    Close,
+    Closed,
+    Event,
+    Evict,
+    Inject,
+    Ping,
+    Ponged,
+    Received,
+    Reset,
+    Send,
+    SlowPongs,
+    Tick,
+    Wake,
+)
 from livegate_simulator.journal import Bounds, Journal
-from livegate_simulator.session import Close, Received, Send, Server, Session, Tick, Wake
+from livegate_simulator.lineage import Lineage
+from livegate_simulator.scenario import parse
+from livegate_simulator.session import Server, Session
 
 Message = dict[str, Any]
 
@@ -91,7 +109,11 @@ def typed(text: str, *, complete: bool = True) -> Message:
 
 @dataclass
 class Talk:
-    """A session, what it sent with the time of each message, and its close."""
+    """A session, what it sent with the time of each message, and its close.
+
+    `others` are its outputs that are neither messages, times nor a close. Several with one `server`
+    are connections to the same simulator.
+    """
 
     at: Endpoint = VERTEX
     pace: Pace = field(default_factory=Pace)
@@ -99,22 +121,55 @@ class Talk:
     sent: list[tuple[float, Message]] = field(default_factory=list)
     close: Close | None = None
     wake: float | None = None
+    number: int = 1
+    limits: Limits = field(default_factory=Limits)
+    server: Server | None = None
+    header: str | None = None
+    others: list[Evict | Ping | Reset | SlowPongs] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(1, "0123456789abcdef", self.at.dialect, "/", self.now, Bounds())
-        self.session = Session(Server(models.load(), self.pace), self.at, self.journal)
+        self.server = self.server or Server(models.load(), self.pace, self.limits)
+        name = "0123456789abcdef" if self.number == 1 else f"session-{self.number}"
+        self.journal = Journal(self.number, name, self.at.dialect, "/", self.now, Bounds())
+        script = None if self.header is None else parse(self.header)
+        self.session = Session(self.server, self.at, Lineage(self.journal), script)
+
+    def again(self, **changes: Any) -> "Talk":
+        """A new connection to the same simulator."""
+        given: dict[str, Any] = {
+            "at": self.at,
+            "now": self.now,
+            "number": self.number + 1,
+            "server": self.server,
+        }
+        return Talk(**(given | changes))
 
     def set_up(self, model: str = OLD, **setup: Any) -> "Talk":
         """Send a setup that must be taken."""
-        name = resource(model) if self.at.dialect == "vertex" else f"models/{model}"
-        [complete] = self.send({"setup": {"model": name} | setup})
-        assert complete == {"setupComplete": {"sessionId": "0123456789abcdef"}}
+        complete, *rest = self.send(self.setup_message(model, **setup))
+        assert complete == {"setupComplete": {"sessionId": self.session.lineage.session_id}}
+        assert not rest
         return self
+
+    def setup_message(self, model: str = OLD, **setup: Any) -> Message:
+        name = resource(model) if self.at.dialect == "vertex" else f"models/{model}"
+        return {"setup": {"model": name} | setup}
 
     def send(self, message: Message | bytes) -> list[Message]:
         """Send it now; the messages that answer it at once."""
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
         return self._take(Received(data))
+
+    def inject(self, faults: str) -> list[Message]:
+        """The faults happen now; the messages that come of it."""
+        return self._take(Inject(parse(faults)))
+
+    def pong(self) -> None:
+        assert self._take(Ponged()) == []
+
+    def hang_up(self) -> None:
+        """The client closes its socket."""
+        assert self._take(Closed()) == []
 
     def say(self, pcm: bytes, chunk_ms: int = 40) -> list[Message]:
         """Speak in real time; the messages meanwhile."""
@@ -143,7 +198,7 @@ class Talk:
             out += self.advance(self.wake - self.now)
         return out
 
-    def _take(self, event: Received | Tick) -> list[Message]:
+    def _take(self, event: Event) -> list[Message]:
         out: list[Message] = []
         for output in self.session.receive(event, self.now):
             match output:
@@ -153,6 +208,8 @@ class Talk:
                     self.wake = at
                 case Close():
                     self.close = output
+                case _:
+                    self.others.append(output)
         self.sent += [(self.now, message) for message in out]
         return out
 
@@ -207,3 +264,36 @@ def speak(talk: Talk, pcm: bytes = SENTENCE) -> list[Message]:
         assert talk.close is None
         out += talk.say(silence(0.04))
     return out
+
+
+TRANSPARENT: Message = {"sessionResumption": {"transparent": True}}
+
+
+def updates(messages: list[Message]) -> list[Message]:
+    """The session resumption updates in the messages."""
+    kind = "sessionResumptionUpdate"
+    return [message[kind] for message in messages if kind in message]
+
+
+def handle_of(talk: Talk) -> str:
+    """The last handle that it was told."""
+    handles = [one["newHandle"] for one in updates([m for _, m in talk.sent]) if one["resumable"]]
+    handle: str = handles[-1]
+    return handle
+
+
+def resuming(handle: str, *, transparent: bool = True) -> Message:
+    """The part of a setup that resumes a session."""
+    resumption: Message = {"handle": handle}
+    return {"sessionResumption": resumption | ({"transparent": True} if transparent else {})}
+
+
+def content_of(talk: Talk) -> list[str]:
+    """The texts in the state of its session; of media, the kinds."""
+    content = talk.session.lineage.detail()["content"]
+    return [entry.get("text") or entry["kind"] for entry in content]
+
+
+def closed(talk: Talk) -> tuple[int, str] | None:
+    """How the server has closed its connection, if it has."""
+    return None if talk.close is None else (talk.close.code, talk.close.reason)

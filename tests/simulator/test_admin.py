@@ -11,10 +11,14 @@ import httpx
 import pytest
 import uvicorn
 from google.oauth2 import service_account
+from livegate import models
 from livegate.serve import bind, config
 from livegate_simulator import admin
+from livegate_simulator.conversation import Pace
 from livegate_simulator.endpoints import Endpoint
 from livegate_simulator.registry import Registry
+from livegate_simulator.server import LiveServer
+from livegate_simulator.session import Server
 from livegate_simulator.tokens import GRANT_TYPE, Issuer
 
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -30,9 +34,13 @@ def issuer() -> Issuer:
     return Issuer("p", "http://127.0.0.1:1/token")
 
 
+def live(registry: Registry) -> LiveServer:
+    return LiveServer(Server(models.load(), Pace()), registry, lambda _: True)
+
+
 @pytest.fixture
 async def client(issuer: Issuer, registry: Registry) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=admin.app(issuer, registry))
+    transport = httpx.ASGITransport(app=admin.app(issuer, live(registry)))
     return httpx.AsyncClient(transport=transport, base_url="http://simulator")
 
 
@@ -41,7 +49,7 @@ def token_server() -> Iterator[Issuer]:
     """An issuer whose token endpoint is served over real HTTP, for google-auth's own client."""
     sock = bind("127.0.0.1", 0)
     issuer = Issuer("p", f"http://127.0.0.1:{sock.getsockname()[1]}/token")
-    server = uvicorn.Server(config(admin.app(issuer, Registry())))
+    server = uvicorn.Server(config(admin.app(issuer, live(Registry()))))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     yield issuer
@@ -114,8 +122,8 @@ async def test_health_and_metrics(client: httpx.AsyncClient) -> None:
 
 async def test_sessions(client: httpx.AsyncClient, registry: Registry) -> None:
     assert (await client.get("/sessions")).json() == []
-    journal = registry.begin("abc", Endpoint("vertex", "v1"), "/path", 0)
-    journal.take("text", {"text": "hi"}, 2, 1.5)
+    lineage = registry.begin("abc", Endpoint("vertex", "v1"), "/path", 0)
+    lineage.current.take("text", {"text": "hi"}, 1.5)
     [summary] = (await client.get("/sessions")).json()
     assert (summary["n"], summary["id"], summary["dialect"]) == (1, "abc", "vertex")
     for key in ("1", "abc"):

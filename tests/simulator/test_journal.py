@@ -103,7 +103,8 @@ def test_only_the_last_messages_are_kept_and_all_are_counted() -> None:
 def test_the_texts_are_bounded_together() -> None:
     kept = journal()
     for _ in range(20):
-        kept.take("text", {"text": "x" * (1 << 20)}, 1 << 20, 0)
+        kept.receive(bytes(1 << 20))
+        kept.take("text", {"text": "x" * (1 << 20)}, 0)
     assert len(kept.detail()["received"]) == 8
     assert kept.cost_bytes < 9 << 20
 

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(livegate_simulator.__path__[0])
 MODULES = sorted(path for path in PACKAGE.glob("*.py") if path.name != "__init__.py")
-SHELLS = {"__main__", "admin", "server", "settings"}
+SHELLS = {"__main__", "admin", "control", "line", "server", "settings", "wire"}
 CORE = [path for path in MODULES if path.stem not in SHELLS]
 IMPURE = {
     *("asyncio", "threading", "time", "datetime", "random", "os", "socket", "ssl", "logging"),

@@ -11,7 +11,7 @@ class TestRegistry:
         registry = Registry()
         one = registry.begin("abc", self.AT, "/", 0)
         two = registry.begin("def", self.AT, "/", 0)
-        registry.finish(one)
+        registry.finish(one, one.current)
         assert registry.find("1") is registry.find("abc") is one
         assert registry.find("2") is registry.find("def") is two
         assert registry.find("3") is None
@@ -21,7 +21,8 @@ class TestRegistry:
         registry = Registry(keep=2)
         still_open = registry.begin("open", self.AT, "/", 0)
         for number in range(5):
-            registry.finish(registry.begin(f"s{number}", self.AT, "/", 0))
+            lineage = registry.begin(f"s{number}", self.AT, "/", 0)
+            registry.finish(lineage, lineage.current)
         assert [summary["id"] for summary in registry.summaries()] == ["open", "s3", "s4"]
         assert registry.find("open") is still_open
 
@@ -29,8 +30,8 @@ class TestRegistry:
         registry = Registry(keep=1000)
         for number in range(60):
             kept = registry.begin(f"s{number}", self.AT, "/", 0)
-            kept.keep_audio(bytes(3_800_000), 16_000)
-            registry.finish(kept)
+            kept.current.keep_audio(bytes(3_800_000), 16_000)
+            registry.finish(kept, kept.current)
         total = 3_800_000 * len(registry.summaries())
         assert 100 << 20 < total <= 128 << 20
         assert registry.find("s59") is not None

@@ -151,3 +151,30 @@ async def words(session: genai.live.AsyncSession) -> str:
         if content and content.output_transcription:
             out += content.output_transcription.text or ""
     return out
+
+
+async def test_a_session_is_resumed(options: types.HttpOptions) -> None:
+    client = make_client("vertex", options)
+    resumption = types.SessionResumptionConfig(transparent=True)
+    config = types.LiveConnectConfig(
+        response_modalities=[types.Modality.AUDIO], session_resumption=resumption
+    )
+    handle = index = None
+    async with client.aio.live.connect(model=OLD, config=config) as session:
+        await session.send_realtime_input(text="hello")
+        async with asyncio.timeout(10):
+            while handle is None:
+                message = await session._receive()
+                update = message.session_resumption_update
+                if update is not None and update.resumable:
+                    handle = update.new_handle
+                    index = update.last_consumed_client_message_index
+    assert index == 1
+    config.session_resumption = types.SessionResumptionConfig(handle=handle)
+    async with client.aio.live.connect(model=OLD, config=config) as session:
+        await session.send_realtime_input(text="hello again")
+        async with asyncio.timeout(10):
+            message = await session._receive()
+            while message.server_content is None:
+                message = await session._receive()
+        assert message.server_content.model_turn is not None

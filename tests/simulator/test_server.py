@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 import websockets
-from livegate import models
 from livegate.serve import bind
 from livegate_simulator import server
 from livegate_simulator.conversation import Pace
-from livegate_simulator.registry import Registry
-from livegate_simulator.server import LiveServer
-from livegate_simulator.session import Server, Session
-from websockets.asyncio.client import ClientConnection, connect
-
-from tests.support.processes import until
+from livegate_simulator.session import Session
+from websockets.asyncio.client import connect
 
 from .harness import (
     DEVELOPER_PATH,
@@ -35,76 +30,22 @@ from .harness import (
     silence,
     typed,
 )
-
-GOOD = {"Authorization": "Bearer good"}
-KEY = {"x-goog-api-key": "key"}
-
-
-class Running:
-    """A server on a free port."""
-
-    def __init__(self, live: LiveServer, port: int) -> None:
-        self.live = live
-        self.registry = live.registry
-        self.url = f"ws://127.0.0.1:{port}"
-
-    def connect(self, path: str = VERTEX_PATH, headers: Message | None = None) -> connect:
-        chosen = GOOD if headers is None else headers
-        return connect(self.url + path, additional_headers=chosen, max_size=None)
-
-    async def all_closed(self) -> None:
-        await until(
-            lambda: all(one["state"] == "closed" for one in self.registry.summaries()),
-            "every session is closed",
-        )
-
-
-@contextlib.asynccontextmanager
-async def serving(pace: Pace | None = None, **options: Any) -> AsyncIterator[Running]:
-    live = LiveServer(
-        Server(models.load(), pace or Pace(speed=100, realtime_turn_end=False)),
-        Registry(),
-        lambda token: token == "good",
-        **options,
-    )
-    sock = bind("127.0.0.1", 0)
-    async with live.listen(sock):
-        yield Running(live, sock.getsockname()[1])
+from .sockets import (
+    GOOD,
+    KEY,
+    Running,
+    close_of,
+    receive,
+    serving,
+    set_up,
+    until_turn_complete,
+)
 
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
     async with serving() as found:
         yield found
-
-
-async def receive(connection: ClientConnection) -> Message:
-    async with asyncio.timeout(5):
-        frame = await connection.recv()
-    assert isinstance(frame, bytes)  # Google's frames are binary
-    message: Message = json.loads(frame)
-    return message
-
-
-async def until_turn_complete(connection: ClientConnection) -> list[Message]:
-    out = [await receive(connection)]
-    while "turnComplete" not in out[-1].get("serverContent", {}):
-        out.append(await receive(connection))
-    return out
-
-
-async def set_up(connection: ClientConnection, name: str = resource(OLD), **setup: Any) -> None:
-    await connection.send(json.dumps({"setup": {"model": name} | setup}))
-    assert list(await receive(connection)) == ["setupComplete"]
-
-
-async def close_of(connection: ClientConnection) -> tuple[int, str]:
-    async with asyncio.timeout(5):
-        with pytest.raises(websockets.ConnectionClosed):
-            while True:
-                await connection.recv()
-    assert connection.close_code is not None
-    return connection.close_code, connection.close_reason or ""
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -172,6 +113,14 @@ async def test_refused_at_the_upgrade(
         async with running.connect(path, headers):
             pass
     assert refused.value.response.status_code == status
+
+
+async def test_a_scenario_that_means_nothing_is_refused_at_the_upgrade(running: Running) -> None:
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with running.connect_under("stall explode now"):
+            pass
+    assert refused.value.response.status_code == 400
+    assert refused.value.response.body == b"Unknown in the scenario: explode, now\n"
 
 
 @pytest.mark.parametrize(
@@ -289,6 +238,7 @@ async def test_the_journal_has_what_the_client_sent(running: Running) -> None:
     kept = running.registry.find(summary["id"])
     assert kept is not None
     assert base64.b64decode(kept.detail()["audio"]) == SENTENCE
+    assert kept.detail()["content"][0]["bytes"] == len(SENTENCE)
     assert kept.detail()["close"] == {"by": "client", "code": 1000, "reason": "bye"}
 
 

@@ -10,8 +10,9 @@ from livegate import logs, models
 from livegate.serve import bind, run, stop_signal
 from livegate.settings import fail
 
-from livegate_simulator import admin, server
+from livegate_simulator import admin, scenario, server
 from livegate_simulator.registry import Registry
+from livegate_simulator.scenario import Default
 from livegate_simulator.server import LiveServer
 from livegate_simulator.session import Server
 from livegate_simulator.settings import SimulatorSettings
@@ -33,10 +34,14 @@ async def _serve(settings: SimulatorSettings) -> None:
     issuer = Issuer(settings.simulator_project, settings.token_uri, settings.token_lifetime_s)
     if settings.service_account_file is not None:
         write_secret(settings.service_account_file, issuer.service_account())
-    registry = Registry(settings.keep_sessions, settings.bounds)
     live = LiveServer(
-        Server(models.load(), settings.pace),
-        registry,
+        Server(
+            models.load(),
+            settings.pace,
+            settings.limits,
+            default=Default(scenario.parse(settings.scenario)),
+        ),
+        Registry(settings.keep_sessions, settings.bounds),
         lambda token: settings.allow_any_bearer or issuer.is_valid(token, time.time()),
         settings.pretty_json,
     )
@@ -52,7 +57,7 @@ async def _serve(settings: SimulatorSettings) -> None:
         await run(
             settings,
             None,
-            admin.app(issuer, registry),
+            admin.app(issuer, live),
             stop=stop,
             on_stop=lambda: server.close(listening),
         )

@@ -1,4 +1,4 @@
-"""HTTP on ADMIN_PORT: the token endpoint, health, metrics, and what the sessions received."""
+"""HTTP on ADMIN_PORT: the token endpoint, health, metrics, and what the sessions contain."""
 
 import time
 import urllib.parse
@@ -9,21 +9,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from livegate_simulator.registry import Registry
+from livegate_simulator import control
+from livegate_simulator.server import LiveServer
 from livegate_simulator.tokens import GrantError, Issuer
 
-_MAX_FORM_BYTES = 64 << 10
 
-
-def app(issuer: Issuer, registry: Registry) -> Starlette:
+def app(issuer: Issuer, live: LiveServer) -> Starlette:
     """The Starlette app."""
+    registry = live.registry
 
     async def token(request: Request) -> JSONResponse:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_FORM_BYTES:
-                return JSONResponse({"error": "invalid_request"}, 413)
+        body = await control.body(request)
+        if body is None:
+            return JSONResponse({"error": "invalid_request"}, 413)
         form = dict(urllib.parse.parse_qsl(body.decode("latin-1")))
         try:
             granted = issuer.grant(
@@ -44,10 +42,10 @@ def app(issuer: Issuer, registry: Registry) -> Starlette:
         return JSONResponse(registry.summaries())
 
     async def session(request: Request) -> JSONResponse:
-        journal = registry.find(request.path_params["key"])
-        if journal is None:
+        lineage = registry.find(request.path_params["key"])
+        if lineage is None:
             return JSONResponse({"error": "no such session"}, 404)
-        return JSONResponse(journal.detail())
+        return JSONResponse(lineage.detail())
 
     return admin_app(
         Route("/token", token, methods=["POST"]),
@@ -55,4 +53,5 @@ def app(issuer: Issuer, registry: Registry) -> Starlette:
         Route("/readyz", ready),
         Route("/sessions", sessions),
         Route("/sessions/{key}", session),
+        *control.routes(live),
     )

@@ -34,7 +34,7 @@ class Pace:
 class Turn:
     """One turn of the model, for whoever asks later.
 
-    `outcome` is "open", "complete" or "interrupted".
+    `outcome` is "open", "complete", "interrupted", or "cut": its connection was lost.
     """
 
     kind: str
@@ -47,20 +47,30 @@ class Turn:
 class Conversation:
     """The model's side. Every method takes the time and returns the messages to send.
 
-    `turns` are the last ones, the open one included.
+    `turns` are the last ones, the open one included. `begun` and `called` count turns and calls,
+    and go on from what is given. `pace` may be set at any time.
     """
 
-    def __init__(self, setup: Setup, meter: Meter, pace: Pace, call_prefix: str) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        meter: Meter,
+        pace: Pace,
+        call_prefix: str,
+        begun: int = 0,
+        called: int = 0,
+    ) -> None:
         self._setup = setup
         self._meter = meter
-        self._pace = pace
+        self.pace = pace
         self._call_prefix = call_prefix
         self._turn: Turn | None = None
         self._generation: Generation | None = None
         self._complete_at: float | None = None
         self._playing_until = float("-inf")
         self._calls: dict[str, Function] = {}
-        self._called = 0
+        self.begun = begun
+        self.called = called
         self._responses: list[Any] = []
         self._waiting: deque[Answer] = deque(maxlen=_WAITING)
         self.turns: deque[Turn] = deque(maxlen=_REMEMBERED)
@@ -69,6 +79,22 @@ class Conversation:
     def due(self) -> float | None:
         """When `tick` has something to do."""
         return self._generation.due if self._generation is not None else self._complete_at
+
+    @property
+    def busy(self) -> bool:
+        """A turn is open, or a call: a handle given now would lose it."""
+        return self._turn is not None or bool(self._calls)
+
+    @property
+    def is_blocked(self) -> bool:
+        """A call is open for which the model waits."""
+        return any(function.blocking for function in self._calls.values())
+
+    def cut(self) -> None:
+        """The connection is lost, and the turn under way with it."""
+        if self._turn is not None:
+            self._turn.outcome = "cut"
+            self._turn = self._generation = self._complete_at = None
 
     def interrupt(self, now: float) -> list[Message]:
         """The user takes the turn. Nothing to interrupt: nothing to send."""
@@ -97,7 +123,7 @@ class Conversation:
 
     def answer(self, answer: Answer, now: float) -> list[Message]:
         """Answer now, or after what is still being answered."""
-        if self._turn is not None or self._is_blocked():
+        if self._turn is not None or self.is_blocked:
             self._waiting.append(answer)
             return []
         return self._begin(answer, now)
@@ -129,7 +155,7 @@ class Conversation:
             spoken = True
             blocked |= function.blocking
             interrupts |= scheduling == "INTERRUPT"
-        if not spoken or self._is_blocked():
+        if not spoken or self.is_blocked:
             return []
         results = [json.dumps(response) for response in self._responses]
         self._responses.clear()
@@ -147,16 +173,13 @@ class Conversation:
         if self._complete_at is not None and self._complete_at <= now:
             self._complete_at = None
             out.append(self._end_turn("complete"))
-            if self._waiting and not self._is_blocked():
+            if self._waiting and not self.is_blocked:
                 out += self._begin(self._waiting.popleft(), now)
         return out
 
     def change_setup(self, setup: Setup) -> None:
         """Later answers go by `setup`."""
         self._setup = setup
-
-    def _is_blocked(self) -> bool:
-        return any(function.blocking for function in self._calls.values())
 
     def _id_of(self, name: str) -> str:
         """The oldest open call of the function with this name: older clients send no ids."""
@@ -166,32 +189,33 @@ class Conversation:
         out: list[Message] = []
         calls: dict[str, Function] = {}
         for function in answer.calls:
-            self._called += 1
-            calls[f"function-call-{self._call_prefix}-{self._called}"] = function
+            self.called += 1
+            calls[f"function-call-{self._call_prefix}-{self.called}"] = function
         if self._turn is None:
             self._turn = Turn(answer.kind, answer.words, list(calls))
             self.turns.append(self._turn)
+            self.begun += 1
         else:
             self._turn.words += answer.words
         if calls:
             self._calls |= calls
             self._meter.write(" ".join(function.name for function in calls.values()))
             out.append(messages.tool_call(calls))
-            if self._is_blocked():
+            if self.is_blocked:
                 # Models before 3.x end the turn after a call, and ADK waits for that; later ones
                 # keep it open until the answer.
                 if self._setup.model.tool_calls == "blocking":
                     out.append(self._end_turn("complete"))
                 return out
         transcribes = self._setup.transcribes_output
-        self._generation = Generation(answer, now, self._pace.speed, transcribes=transcribes)
+        self._generation = Generation(answer, now, self.pace.speed, transcribes=transcribes)
         return out + self.tick(now)
 
     def _generate(self, generation: Generation, now: float) -> list[Message]:
         piece = generation.next()
         if piece is None:
             self._generation = None
-            ends_later = self._pace.realtime_turn_end
+            ends_later = self.pace.realtime_turn_end
             self._complete_at = max(now, self._playing_until) if ends_later else now
             return [messages.generation_complete()]
         assert self._turn is not None

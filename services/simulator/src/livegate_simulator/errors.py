@@ -1,8 +1,9 @@
 """Why the simulator ends a session: each error carries the close that Google would send.
 
-RefusalError                     code, reason
+RefusalError                     code, reason: 1011 unless another is given (see `closes`)
 ├── InvalidArgumentError         1007: what the client sent is wrong, and would be again
 └── PolicyError                  1008: model, handle or caller is not known here
+ResetError                       no close frame: the TCP connection is reset
 """
 
 MAX_REASON_BYTES = 123  # RFC 6455: a close frame has 125, the code takes 2
@@ -13,7 +14,9 @@ class RefusalError(Exception):
 
     code = 1011
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, code: int | None = None) -> None:
+        if code is not None:
+            self.code = code
         self.reason = cut(reason)
         super().__init__(self.reason)
 
@@ -28,6 +31,10 @@ class PolicyError(RefusalError):
     """A model, handle or caller that the server does not know."""
 
     code = 1008
+
+
+class ResetError(Exception):
+    """The connection ends without a close frame."""
 
 
 def cut(reason: str) -> str:

@@ -1,5 +1,6 @@
 """From a client's audio to turns of speech: detected, or as the client marks them."""
 
+import copy
 from collections import deque
 
 from livegate_simulator import vad
@@ -15,12 +16,33 @@ class Hearing:
     """
 
     def __init__(self, config: VadConfig | None) -> None:
+        self._config = config
         self._detector = None if config is None else Detector(config)
         self._resampler: Resampler | None = None
         self._marked: deque[bytes] | None = None
         self._marked_bytes = 0
         self._kept_bytes = 0
         self.heard_s = 0.0
+
+    def resumed(self, config: VadConfig | None) -> "Hearing":
+        """A copy at the same place of the stream, for a connection that may have another rate.
+
+        One that detects otherwise begins to listen anew.
+        """
+        if config != self._config:
+            return Hearing(config)
+        copied = copy.copy(self)
+        vars(copied).update(
+            _resampler=None,
+            _detector=None if self._detector is None else self._detector.copy(),
+            _marked=None if self._marked is None else self._marked.copy(),
+        )
+        return copied
+
+    @property
+    def config(self) -> VadConfig | None:
+        """How speech is detected, or None."""
+        return self._config
 
     @property
     def in_activity(self) -> bool:

@@ -110,3 +110,21 @@ def tool_call_cancellation(ids: list[str]) -> Message:
 def voice_activity(kind: str, offset_s: float) -> Message:
     """`kind` is ACTIVITY_START or ACTIVITY_END."""
     return {"voiceActivity": {"type": kind, "audioOffset": f"{offset_s:.3f}s"}}
+
+
+def resumable(handle: str, consumed: int | None) -> Message:
+    """A handle, and with transparent resumption the index of the last message that it covers."""
+    update: Message = {"newHandle": handle, "resumable": True}
+    if consumed is not None:
+        update["lastConsumedClientMessageIndex"] = str(consumed)  # an int64, as proto3 JSON has it
+    return {"sessionResumptionUpdate": update}
+
+
+def not_resumable() -> Message:
+    """No handle covers what happens now."""
+    return {"sessionResumptionUpdate": {"resumable": False}}
+
+
+def go_away(time_left_s: float) -> Message:
+    """The connection ends in so many seconds."""
+    return {"goAway": {"timeLeft": f"{round(time_left_s, 3):g}s"}}

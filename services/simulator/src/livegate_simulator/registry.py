@@ -1,48 +1,60 @@
 """The sessions of this process, open and finished, for `/sessions`. Bounded."""
 
-from collections import deque
 from typing import Any
 
 from livegate_simulator.endpoints import Endpoint
 from livegate_simulator.journal import Bounds, Journal
+from livegate_simulator.lineage import Lineage
 
 _FINISHED_BYTES = 128 << 20  # of all finished sessions together; the oldest go
 
 
 class Registry:
-    """Makes the journals and keeps them: all open ones and the last `keep` finished."""
+    """Keeps all open sessions and the last `keep` finished ones."""
 
     def __init__(self, keep: int = 200, bounds: Bounds | None = None) -> None:
         self._keep = keep
         self._bounds = bounds or Bounds()
-        self._open: dict[int, Journal] = {}
-        self._finished: deque[Journal] = deque()
-        self._finished_bytes = 0
+        self._open: dict[int, Lineage] = {}
+        self._finished: dict[int, Lineage] = {}
         self._number = 0
 
-    def begin(self, session_id: str, at: Endpoint, path: str, now: float) -> Journal:
-        """A journal for a new connection."""
+    def begin(self, session_id: str, at: Endpoint, path: str, now: float) -> Lineage:
+        """A session for a new connection, until it turns out to resume another."""
         self._number += 1
         journal = Journal(self._number, session_id, at.dialect, path, now, self._bounds)
-        self._open[journal.number] = journal
-        return journal
+        lineage = Lineage(journal)
+        self._open[lineage.number] = lineage
+        return lineage
 
-    def finish(self, journal: Journal) -> None:
-        """Its connection is closed."""
-        del self._open[journal.number]
-        self._finished.append(journal)
-        self._finished_bytes += journal.cost_bytes
-        while len(self._finished) > self._keep or self._finished_bytes > _FINISHED_BYTES:
-            self._finished_bytes -= self._finished.popleft().cost_bytes
+    def resumed(self, fresh: Lineage, lineage: Lineage) -> None:
+        """The connection that began as `fresh` belongs to `lineage`."""
+        del self._open[fresh.number]
+        self._finished.pop(lineage.number, None)
+        self._open[lineage.number] = lineage
 
-    def find(self, key: str) -> Journal | None:
-        """By number, or by the id that its setupComplete told."""
-        for journal in (*self._open.values(), *self._finished):
-            if key in {str(journal.number), journal.session_id}:
-                return journal
+    def finish(self, lineage: Lineage, journal: Journal) -> None:
+        """The socket of `journal`, one of its connections, is closed."""
+        journal.finished = True
+        if lineage.is_open:
+            return
+        del self._open[lineage.number]
+        self._finished[lineage.number] = lineage
+        size = sum(finished.cost_bytes for finished in self._finished.values())
+        while len(self._finished) > self._keep or size > _FINISHED_BYTES:
+            oldest = self._finished.pop(next(iter(self._finished)))
+            size -= oldest.cost_bytes
+            oldest.forget()  # its handles are still good
+
+    def find(self, key: str) -> Lineage | None:
+        """By the number of one of its connections, or by the id that its setupComplete told."""
+        for lineage in (*self._open.values(), *self._finished.values()):
+            numbers = {str(journal.number) for journal in lineage.journals}
+            if key == lineage.session_id or key in numbers:
+                return lineage
         return None
 
     def summaries(self) -> list[dict[str, Any]]:
         """All that is known, the oldest first."""
-        journals = sorted((*self._finished, *self._open.values()), key=lambda item: item.number)
-        return [journal.summary() for journal in journals]
+        known = sorted((self._open | self._finished).items())
+        return [lineage.summary() for _, lineage in known]

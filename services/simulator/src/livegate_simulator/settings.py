@@ -4,8 +4,10 @@ import ssl
 from pathlib import Path
 
 from livegate.settings import ServiceSettings
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from livegate_simulator import scenario
+from livegate_simulator.age import Limits
 from livegate_simulator.conversation import Pace
 from livegate_simulator.journal import Bounds
 
@@ -40,6 +42,41 @@ class SimulatorSettings(ServiceSettings):
     keep_audio_s: float = Field(
         120.0, ge=0, description="received audio remembered of each session"
     )
+    handle_every_s: float = Field(
+        2.0, gt=0, description="a session that is sent something tells a handle so often"
+    )
+    handle_lifetime_s: float = Field(7200.0, gt=0, description="how long a handle is good")
+    old_socket_s: float = Field(
+        5.0, gt=0, description="an open socket that is silent so long no longer blocks a resume"
+    )
+    connection_age_s: float = Field(
+        600.0, ge=0, description="a connection is closed at this age; 0: never"
+    )
+    go_away_s: float = Field(50.0, gt=0, description="goAway comes so long before the end")
+    session_audio_s: float = Field(
+        900.0, ge=0, description="how long a session without compression lasts; 0: for ever"
+    )
+    session_video_s: float = Field(120.0, ge=0, description="the same with video")
+    scenario: str = Field("", description="what goes wrong in sessions that name no scenario")
+
+    @field_validator("scenario")
+    @classmethod
+    def _is_a_scenario(cls, text: str) -> str:
+        scenario.parse(text)
+        return text
+
+    @property
+    def limits(self) -> Limits:
+        """How long handles, connections and sessions last."""
+        return Limits(
+            self.handle_every_s,
+            self.handle_lifetime_s,
+            self.old_socket_s,
+            self.connection_age_s,
+            self.go_away_s,
+            self.session_audio_s,
+            self.session_video_s,
+        )
 
     @property
     def pace(self) -> Pace:

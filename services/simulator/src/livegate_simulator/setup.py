@@ -7,7 +7,7 @@ from livegate.models import Catalogue, Model
 
 from livegate_simulator import tools
 from livegate_simulator.endpoints import Endpoint, find_model
-from livegate_simulator.errors import InvalidArgumentError, PolicyError
+from livegate_simulator.errors import InvalidArgumentError
 from livegate_simulator.tools import Functions
 from livegate_simulator.vad import VadConfig
 
@@ -16,7 +16,10 @@ _PATH = "BidiGenerateContentRequest.setup"
 
 @dataclass(frozen=True)
 class Setup:
-    """An accepted setup. `vad` is None when the client marks activity itself."""
+    """An accepted setup. `vad` is None when the client marks activity itself.
+
+    `resumption` is asked for; `handle` is empty in a new session and not looked up here.
+    """
 
     model: Model
     model_name: str
@@ -30,6 +33,10 @@ class Setup:
     transcribes_output: bool
     signals_activity: bool
     begins_with_history: bool
+    resumption: bool = False
+    transparent: bool = False
+    handle: str = ""
+    compressed: bool = False
 
 
 def check(setup: dict[str, Any], at: Endpoint, catalogue: Catalogue) -> Setup:
@@ -37,7 +44,7 @@ def check(setup: dict[str, Any], at: Endpoint, catalogue: Catalogue) -> Setup:
 
     Raises:
         InvalidArgumentError: a value or capability that the model or API does not have.
-        PolicyError: an unknown model or handle.
+        PolicyError: an unknown model.
     """
     name = setup.get("model", "")
     model = find_model(at, name, catalogue)
@@ -45,7 +52,9 @@ def check(setup: dict[str, Any], at: Endpoint, catalogue: Catalogue) -> Setup:
     _check_ranges(generation)
     _check_speech(generation.get("speechConfig", {}), name, catalogue)
     _check_capabilities(setup, generation, model)
-    _check_resumption(setup.get("sessionResumption", {}), at)
+    resumption = setup.get("sessionResumption", {})
+    if at.dialect == "developer" and "transparent" in resumption:
+        raise _unknown("transparent", "setup.session_resumption")
     if at.dialect == "developer" and "explicitVadSignal" in setup:
         raise _unknown("explicitVadSignal", "setup")
     realtime = setup.get("realtimeInputConfig", {})
@@ -68,6 +77,10 @@ def check(setup: dict[str, Any], at: Endpoint, catalogue: Catalogue) -> Setup:
         begins_with_history=setup.get("historyConfig", {}).get(
             "initialHistoryInClientContent", False
         ),
+        resumption="sessionResumption" in setup,
+        transparent=resumption.get("transparent", False),
+        handle=resumption.get("handle", ""),
+        compressed="contextWindowCompression" in setup,
     )
 
 
@@ -133,13 +146,6 @@ def _check_capabilities(setup: dict[str, Any], generation: dict[str, Any], model
         raise InvalidArgumentError(f"Thinking is not supported by this model: {model.id}.")
     if "avatarConfig" in setup and "video" not in model.output:
         raise InvalidArgumentError(f"avatarConfig is not supported for this model: {model.id}.")
-
-
-def _check_resumption(resumption: dict[str, Any], at: Endpoint) -> None:
-    if at.dialect == "developer" and "transparent" in resumption:
-        raise _unknown("transparent", "setup.session_resumption")
-    if resumption.get("handle"):
-        raise PolicyError("BidiGenerateContent session not found")
 
 
 def _unknown(name: str, path: str) -> InvalidArgumentError:

@@ -19,6 +19,12 @@ class Meter:
         self._context: dict[str, float] = {}
         self._answer: dict[str, float] = {}
 
+    def copy(self) -> "Meter":
+        """The same context, no turn under way."""
+        copied = Meter(self._dialect)
+        copied._context |= self._context
+        return copied
+
     def read(self, text: str) -> None:
         """Text comes into the context."""
         _add(self._context, "TEXT", len(text.split()))

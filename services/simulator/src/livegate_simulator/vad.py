@@ -4,6 +4,7 @@ webrtcvad decides frame by frame (20 ms). A turn of speech begins when most of `
 and ends when nearly all of `silence_ms` is none. Time is the stream's own: samples, not a clock.
 """
 
+import copy
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -84,6 +85,16 @@ class Detector:
         self._started = 0
         self._last_voiced = 0
         self._loudest = 0.0
+
+    def copy(self) -> "Detector":
+        """The same stream at the same place; webrtcvad's idea of the room is shared."""
+        copied = copy.copy(self)
+        vars(copied).update(
+            _before=self._before.copy(),
+            _recent=self._recent.copy(),
+            _speech=None if self._speech is None else self._speech.copy(),
+        )
+        return copied
 
     def feed(self, pcm: bytes) -> list[Heard]:
         """Take the next audio; an odd byte waits for its other half."""
