@@ -7,6 +7,7 @@ from livegate import frame, keys
 from livegate.closes import Close
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate_worker import worker as module
+from livegate_worker.machine import OPEN_TIMEOUT_S
 from livegate_worker.worker import Worker
 from redis.asyncio import Redis
 from starlette.responses import JSONResponse, Response
@@ -67,6 +68,9 @@ async def test_a_session_that_is_taken_again_replaces_the_old_claim(redis_url: s
         playing.open(call)
         await until(lambda: call.live, "and live")
         assert len(api.connections) == 1
+        playing.answers_claims = True
+        other = await playing.offer()
+        await until(lambda: other.live, "the other slot is free", OPEN_TIMEOUT_S / 2)
 
 
 # Reports
