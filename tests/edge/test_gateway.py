@@ -13,6 +13,7 @@ from livegate.dispatch import Dispatch, Offer, Report
 from livegate_edge import gateway as module
 from livegate_edge import session
 from livegate_edge.gateway import Gateway
+from livegate_edge.session import OfferSession
 from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
@@ -117,9 +118,9 @@ async def test_without_redis_posts_stay_bounded(monkeypatch: pytest.MonkeyPatch)
     gateway = Gateway(settings())
     offers = [Offer(bytes([number] * 16), 0, b"m") for number in range(5)]
     for offer in offers:
-        gateway.post(offer, withdraw=False)
+        gateway.post(offer, OfferSession())
     left = [gateway._posts.get_nowait() for _ in range(gateway._posts.qsize())]
-    assert left == [(offer, False) for offer in offers[2:]]
+    assert left == [(offer, OfferSession()) for offer in offers[2:]]
 
 
 # Status

@@ -14,10 +14,13 @@ from livegate_edge.session import (
     MEDIA_AGE_S,
     OFFER_AGAIN_S,
     UNRELEASED_BYTES,
+    Announce,
     Attach,
+    Detach,
     EdgeSession,
     Finish,
     Forget,
+    Notice,
     OfferSession,
     Output,
     Relay,
@@ -327,7 +330,7 @@ def test_a_client_that_leaves_is_told_to_the_owner_and_waited_for() -> None:
 def test_the_owner_is_waited_for_in_vain() -> None:
     session = owned()
     session.client_left(LEFT, 1.0)
-    assert session.tick(LINGER_S) == []
+    assert [f.kinds for f in read(session.tick(LINGER_S))] == [0, frame.CLOSE], "again"
     assert session.tick(1.0 + LINGER_S) == [Forget()]
 
 
@@ -359,10 +362,42 @@ def test_frames_after_the_end_change_nothing() -> None:
     assert session.on_frame(from_worker(frame.AUDIO, 2), 0.0) == []
 
 
-def test_a_dead_owner_ends_the_session() -> None:
+def test_a_dead_owner_is_followed_by_another() -> None:
     session = owned()
-    assert session.owner_dead(1.0) == [Finish(Closing.of(Close.OWNER_LOST)), Forget()]
-    assert session.state is State.ENDED
+    kept = record.Record(setup=msgspec.Raw(b"{}"), released=1, handle="h")
+    for number in (1, 2, 3):
+        session.uplink(frame.TEXT, b"m%d" % number, 0.0)
+    session.on_frame(from_worker(frame.RECORD, 1, payload=record.encode(kept), received=2), 0.0)
+    session.on_frame(from_worker(frame.AUDIO, 2), 0.0)
+    outputs = session.owner_dead(1.0)
+    assert outputs == [
+        Announce(frame.INTERRUPTED, b'{"serverContent":{"interrupted":true}}'),
+        Notice("resuming"),
+        Detach(),
+        OfferSession(takeover=True),
+    ]
+    assert session.tick(2.0) == [OfferSession(takeover=True)]
+    claim = Frame(frame.CLAIM, SESSION, 2, 0, 0, 0, 0, b"worker:w2:in")
+    assert session.on_frame(claim, 2.0) == [Attach(b"worker:w2:in", 2), Notice("moved")]
+    session.link.attach(b"worker:w2:in", 2)
+    opening, *again = read(session.opened(2.0))
+    assert opening.received == 2, "the new owner numbers its downlink after that"
+    assert record.decode(opening.payload) == kept
+    assert [f.payload for f in again] == [b"m2", b"m3"], "all that the handle lacks"
+
+
+def test_a_worker_that_lets_go_is_followed_by_another() -> None:
+    session = owned()
+    kept = record.encode(record.Record(setup=msgspec.Raw(b"{}"), handle="h"))
+    outputs = session.on_frame(from_worker(frame.RECORD | frame.RELEASE, 1, payload=kept), 0.0)
+    assert [f.received for f in read(outputs)] == [1], "it may forget the session"
+    assert outputs[-3:] == [Notice("resuming"), Detach(), OfferSession(takeover=True)]
+
+
+def test_nobody_takes_over_in_time() -> None:
+    session = owned()
+    session.owner_dead(1.0)
+    assert Finish(Closing.of(Close.NO_WORKER)) in session.tick(1000.0)
 
 
 def test_a_dead_owner_of_an_ending_session_is_no_news() -> None:

@@ -1,5 +1,7 @@
 """Closes: one table, ranges that say what to do, and what upstream's codes mean."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +121,11 @@ def test_any_upstreams_close_is_one_that_a_client_may_see(code: int, reason: str
     assert closing.code(livegate_v1=False) in GOOGLE_CODES
     assert closing.reason
     assert Close[closing.name].action in ("wait", "final")
+
+
+def test_the_documented_table_is_this_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    for close in Close:
+        row = f"| `{close.label}` | {close.google} | {close.livegate} | {close.action} |"
+        assert f"{row} {close.text} |" in text
+    assert text.count("\n| `") - text.count("\n| `/") == len(Close) + text.count('\n| `{"livegate"')

@@ -88,7 +88,7 @@ async def live_api(
                     upstream.received.append(data)
                     await api._note()
                 upstream.closed.set()
-        except ConnectionClosed:
+        except* ConnectionClosed:
             pass  # a client that leaves is what many tests want to see
         await api._note()
 

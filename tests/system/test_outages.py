@@ -206,18 +206,6 @@ async def test_sigterm_of_the_worker_closes_with_a_code_to_reconnect(tmp_path: P
         assert await system.workers[0].process.wait() == 0
 
 
-async def test_killed_worker_is_said_to_be_lost(tmp_path: Path) -> None:
-    """Going on without it is the next stage; here nobody is lied to."""
-    async with (
-        live_api(on_message=echo) as api,
-        stack(tmp_path, upstream=api.url, workers=1) as system,
-        connect(f"{system.ws}/ws", subprotocols=PAGE) as page,
-    ):
-        await live(page)
-        system.workers[0].process.kill()
-        assert (await closed(page))[0] == 4002
-
-
 async def test_killed_edge_ends_its_upstream_connections(tmp_path: Path) -> None:
     async with live_api(on_message=echo) as api, stack(tmp_path, upstream=api.url) as system:
         client = await connect(f"{system.ws}/ws")

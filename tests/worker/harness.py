@@ -131,7 +131,7 @@ def settings(**values: Any) -> WorkerSettings:
 @contextlib.asynccontextmanager
 async def worker(redis_url: str, **values: Any) -> AsyncIterator[Worker]:
     """A worker in this process that Redis answers; drained at the end."""
-    running = Worker(settings(redis_url=redis_url, **values))
+    running = Worker(settings(redis_url=redis_url, **{"drain_s": 0.1} | values))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(running.run())
         await until(lambda: not running.exchange.bus.problem, "Redis answers")

@@ -223,7 +223,7 @@ async def odd_upstream(
 async def test_an_upstream_that_never_answers_the_setup(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "LIVE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(machine, "SETUP_TIMEOUT_S", 0.1)
     closed = asyncio.Event()
 
     async def silent(socket: ServerConnection) -> None:
@@ -253,7 +253,7 @@ async def test_the_time_for_the_setup_is_no_limit_for_the_session(
     monkeypatch.setattr(machine.Session, "tick", counted)
     async with own_upstream(redis_url) as (playing, _):
         call = await live(playing)
-        monkeypatch.setattr(machine, "LIVE_TIMEOUT_S", 0.0)
+        monkeypatch.setattr(machine, "SETUP_TIMEOUT_S", 0.0)
         ticks.clear()
         await until(lambda: len(ticks) >= 3, "time passes")
         assert call.closing is None

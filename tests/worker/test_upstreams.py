@@ -28,17 +28,29 @@ TARGETS = [
     (
         {"live_upstream": "vertex"},
         "theirs",
-        Target(f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}", models_of("theirs")),
+        Target(
+            f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}",
+            models_of("theirs"),
+            transparent=True,
+        ),
     ),
     (
         {"live_upstream": "vertex", "google_cloud_project": "ours"},
         "theirs",
-        Target(f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}", models_of("ours")),
+        Target(
+            f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}",
+            models_of("ours"),
+            transparent=True,
+        ),
     ),
     (
         {"live_upstream": "vertex", "google_cloud_location": "eu"},
         "p",
-        Target(f"wss://aiplatform.eu.rep.googleapis.com{VERTEX_PATH}", models_of("p", "eu")),
+        Target(
+            f"wss://aiplatform.eu.rep.googleapis.com{VERTEX_PATH}",
+            models_of("p", "eu"),
+            transparent=True,
+        ),
     ),
     (
         {"live_upstream": "developer", "google_cloud_project": "ours"},
@@ -48,17 +60,19 @@ TARGETS = [
     (
         {"live_upstream": "simulator"},
         "livegate-simulator",
-        Target(f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("livegate-simulator")),
+        Target(
+            f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("livegate-simulator"), transparent=True
+        ),
     ),
     (
         {"live_upstream": "simulator", "simulator_url": "ws://sim:1/"},
         "s",
-        Target(f"ws://sim:1{VERTEX_PATH}", models_of("s")),
+        Target(f"ws://sim:1{VERTEX_PATH}", models_of("s"), transparent=True),
     ),
     (
         {"live_upstream": "wss://else.example/base/"},
         None,
-        Target(f"wss://else.example/base{VERTEX_PATH}", models_of("livegate")),
+        Target(f"wss://else.example/base{VERTEX_PATH}", models_of("livegate"), transparent=True),
     ),
     (
         {"live_upstream": "ws://else.example", "live_dialect": "developer"},
@@ -68,7 +82,7 @@ TARGETS = [
     (  # the dialect is for other upstreams only
         {"live_upstream": "simulator", "live_dialect": "developer"},
         "s",
-        Target(f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("s")),
+        Target(f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("s"), transparent=True),
     ),
 ]
 
@@ -99,15 +113,56 @@ def test_vertex_hosts(location: str, host: str) -> None:
 
 def test_a_setup_gets_the_models_resource_name_and_is_else_untouched() -> None:
     setup = b'{"a_b":{ "x":1.0},"model":"gemini-3.8-live","tools":[{"b_c" : null}]}'
-    assert upstreams.compose_setup(msgspec.Raw(setup), "models/") == (
+    assert compose(setup, Target("", "models/")) == (
         b'{"setup":{"a_b":{ "x":1.0},"model":"models/gemini-3.8-live","tools":[{"b_c" : null}]}}'
     )
+
+
+def compose(setup: bytes, target: Target) -> bytes:
+    return upstreams.compose_setup(msgspec.Raw(setup), target, resumable=False)
+
+
+@pytest.mark.parametrize("transparent", [True, False])
+@pytest.mark.parametrize("handle", [None, "h"])
+def test_resumption_and_compression_are_asked_for(handle: str | None, transparent: bool) -> None:
+    composed = json.loads(
+        upstreams.compose_setup(
+            msgspec.Raw(b'{"model":"m"}'),
+            Target("", "p/", transparent=transparent),
+            resumable=True,
+            handle=handle,
+        )
+    )["setup"]
+    wanted = {"transparent": True} if transparent else {}
+    assert composed["sessionResumption"] == (wanted | {"handle": handle} if handle else wanted)
+    assert composed["contextWindowCompression"] == {"slidingWindow": {}}
+
+
+@pytest.mark.parametrize("name", ["contextWindowCompression", "context_window_compression"])
+def test_a_clients_own_compression_stays(name: str) -> None:
+    setup = msgspec.Raw(msgspec.json.encode({"model": "m", name: {"triggerTokens": 9}}))
+    composed = json.loads(upstreams.compose_setup(setup, Target("", "p/"), resumable=True))["setup"]
+    assert composed[name] == {"triggerTokens": 9}
+    assert len(composed.keys() & {"contextWindowCompression", "context_window_compression"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "holds"),
+    [
+        ("gemini-live-2.5-flash-native-audio", True),
+        ("gemini-3.8-live", False),
+        ("else", False),
+    ],
+)
+def test_blocking_models_take_nothing_during_a_call(model: str, holds: bool) -> None:
+    setup = msgspec.Raw(msgspec.json.encode({"model": model}))
+    assert upstreams.holds_during_calls(setup) is holds
 
 
 @pytest.mark.parametrize("name", ["sessionResumption", "session_resumption"])
 def test_a_clients_handle_is_not_passed_on(name: str) -> None:
     setup = json.dumps({"model": "m", name: {"handle": "another user's"}}).encode()
-    composed = json.loads(upstreams.compose_setup(msgspec.Raw(setup), "p/"))
+    composed = json.loads(compose(setup, Target("", "p/")))
     assert composed == {"setup": {"model": "p/m"}}
 
 

@@ -10,7 +10,7 @@ from collections import deque
 
 import msgspec
 
-from livegate.frame import AUDIO, INTERRUPTED, SKIP, VIDEO
+from livegate.frame import AUDIO, CLOSE, INTERRUPTED, SKIP, VIDEO
 
 WINDOW_BYTES = 256 << 10
 """What may be in flight in each direction of a session; one message may always be."""
@@ -68,12 +68,11 @@ class Sender:
         """Queue a message and return its number. `take()` gives it out when the window lets it.
 
         A message that says `interrupted` first discards the payloads of unsent pure audio and may
-        pass the window: the listener must fall silent now.
+        pass the window: the listener must fall silent now. A CLOSE may pass it too.
         """
         if kinds & INTERRUPTED:
-            for seq in range(self.sent + 1, self.next):
-                if self._kept[seq].kinds == AUDIO:
-                    self._discard(self._kept[seq])
+            self.discard_unsent(AUDIO)
+        if kinds & (INTERRUPTED | CLOSE):
             self._urgent = self.next
         item = Item(self.next, kinds, payload, now)
         self._kept[item.seq] = item
@@ -85,6 +84,13 @@ class Sender:
             self.media_bytes += size
             self._media.append(item)
         return item.seq
+
+    def discard_unsent(self, kinds: int | None = None) -> None:
+        """Discard the payloads of unsent messages of exactly these kinds (None: of all)."""
+        for seq in range(self.sent + 1, self.next):
+            item = self._kept[seq]
+            if item.kinds == kinds or (kinds is None and not item.kinds & SKIP):
+                self._discard(item)
 
     def take(self) -> list[Item]:
         """What may be sent now, in order; it counts as sent."""
@@ -168,7 +174,8 @@ class Sender:
     def _discard(self, item: Item) -> None:
         size = len(item.payload)
         self.kept_bytes -= size
-        self.media_bytes -= size_of(item.payload)
+        if item.kinds in (AUDIO, VIDEO):
+            self.media_bytes -= size_of(item.payload)
         if item.seq > self.received:
             self.unreceived_bytes -= size
         item.kinds = SKIP

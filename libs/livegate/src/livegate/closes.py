@@ -25,7 +25,7 @@ class Close(_Row, Enum):
 
     ENDED = 1000, 1000, "the session ended"
     DRAINING = 1001, 4001, "this server is going away; reconnect"
-    OWNER_LOST = 1011, 4002, "the session's worker was lost; reconnect for a new session"
+    SESSION_LOST = 1008, 4002, "BidiGenerateContent session not found; the conversation starts anew"
     NO_WORKER = 1011, 4101, "RESOURCE_EXHAUSTED: no session worker has a free slot; try again later"
     UPSTREAM_UNAVAILABLE = 1011, 4102, "the Live API is unavailable; try again later"
     BROKER_UNAVAILABLE = 1011, 4103, "the token broker gives no token; the operator must look"

@@ -40,8 +40,8 @@ class ClientMessage(Struct):
     """The top level of a client's message; both spellings of each field."""
 
     setup: _Field = UNSET
-    realtimeInput: _Realtime | UnsetType = UNSET  # noqa: N815, the wire's own spelling
-    realtime_input: _Realtime | UnsetType = UNSET
+    realtimeInput: _Realtime | UnsetType | None = UNSET  # noqa: N815, the wire's own spelling
+    realtime_input: _Realtime | UnsetType | None = UNSET
     clientContent: _Field = UNSET  # noqa: N815, the wire's own spelling
     client_content: _Field = UNSET
     toolResponse: _Field = UNSET  # noqa: N815, the wire's own spelling
@@ -64,7 +64,7 @@ class ClientMessage(Struct):
         """The bits of `frame` that apply. `AUDIO` or `VIDEO` alone: known to be nothing else."""
         kinds = 0
         for realtime in (self.realtimeInput, self.realtime_input):
-            if not isinstance(realtime, UnsetType):
+            if isinstance(realtime, _Realtime):
                 kinds |= _realtime_kinds(realtime)
         if self.clientContent is not UNSET or self.client_content is not UNSET:
             kinds |= frame.CONTENT

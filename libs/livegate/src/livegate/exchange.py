@@ -74,6 +74,11 @@ class Exchange:
         member.link.sender.budget = self._budgets.setdefault(peer, Budget())
         self.bus.watch(peer)
 
+    def detach(self, member: Member) -> None:
+        """The session has no peer."""
+        self._part(member)
+        member.link.peer = b""
+
     def send(self, mailbox: bytes, frames: Iterable[tuple[bytes, bytes]]) -> None:
         """Write frames, in order."""
         for header, payload in frames:
@@ -100,6 +105,9 @@ class Exchange:
         member = self.members.get(incoming.session)
         if member is not None:
             member.on_frame(incoming, asyncio.get_running_loop().time())
+        elif incoming.kinds & frame.CLAIM:  # the client left meanwhile: free the worker's slot
+            fence = frame.pack_header(frame.FENCE, incoming.session, incoming.epoch + 1, 0, 0, 0, 0)
+            self.send(incoming.payload, [(fence, b"")])
 
     def on_connected(self) -> None:
         """See `bus.Handler`."""

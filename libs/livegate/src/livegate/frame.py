@@ -43,6 +43,7 @@ CLOSE: Final = 1 << 18  # numbered: the session ends; payload a `closes.Closing`
 CLAIM: Final = 1 << 19  # a worker wants the session; payload its mailbox
 OPEN: Final = 1 << 20  # the edge grants it; payload the record
 FENCE: Final = 1 << 21  # the edge knows a higher epoch
+RELEASE: Final = 1 << 22  # on a RECORD: the worker lets go of the session
 
 MEDIA: Final = (AUDIO, VIDEO)
 

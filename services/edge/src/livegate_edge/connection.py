@@ -15,10 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from livegate_edge import setups
 from livegate_edge.session import (
+    Announce,
     Attach,
+    Detach,
     EdgeSession,
     Finish,
     Forget,
+    Notice,
     OfferSession,
     Output,
     Relay,
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 SUBPROTOCOL = "livegate.v1"
 NOTICE = 0
 """The kinds of a queued message that is livegate's own: it has no number."""
+
+ANNOUNCED = 1 << 31
+"""Beside other kinds: a message in the owner's stead, without a number."""
 
 log = logs.get("connection")
 
@@ -254,31 +260,39 @@ class ClientConnection:
 
     # Downlink
 
-    def _apply(self, outputs: Iterable[Output], now: float) -> None:
+    def _apply(self, outputs: Iterable[Output], now: float) -> None:  # noqa: C901, a case an output
         for output in outputs:
-            if isinstance(output, tuple):
-                self._gateway.exchange.send(self.link.peer, (output,))
-            elif isinstance(output, Relay):
-                self._relay(output)
-            elif isinstance(output, Attach):
-                self._attach(output, now)
-            elif isinstance(output, Finish):
-                self.finish(self._gateway.explain(output.closing))
-            elif isinstance(output, Forget):
-                self._gateway.exchange.leave(self)
-            elif isinstance(output, SendTo):
-                self._gateway.exchange.send(output.mailbox, (output.outgoing,))
-            else:
-                offer = Offer(self.link.session, self.link.epoch, self._gateway.mailbox)
-                self._gateway.post(offer, withdraw=isinstance(output, WithdrawOffer))
+            match output:
+                case (_, _):
+                    self._gateway.exchange.send(self.link.peer, (output,))
+                case Relay():
+                    self._relay(output)
+                case Announce():
+                    self._relay(Relay(output.kinds | ANNOUNCED, output.payload))
+                case Notice():
+                    self._notice(state=output.state)
+                case Attach():
+                    self._attach(output, now)
+                case Detach():
+                    self._gateway.exchange.detach(self)
+                case Finish():
+                    self.finish(self._gateway.explain(output.closing))
+                case Forget():
+                    self._gateway.exchange.leave(self)
+                case SendTo():
+                    self._gateway.exchange.send(output.mailbox, (output.outgoing,))
+                case OfferSession() | WithdrawOffer():
+                    self._gateway.post(self._offer, output)
 
     def _attach(self, attach: Attach, now: float) -> None:
         metrics.EDGE_OWNER_WAIT.observe(now - self._setup_at)
-        self._gateway.post(
-            Offer(self.link.session, self.link.epoch, self._gateway.mailbox), withdraw=True
-        )
+        self._gateway.post(self._offer, WithdrawOffer())
         self._gateway.exchange.attach(self, attach.peer, attach.epoch)
         self._apply(self.session.opened(now), now)
+
+    @property
+    def _offer(self) -> Offer:
+        return Offer(self.link.session, self.link.epoch, self._gateway.mailbox)
 
     def _relay(self, relay: Relay) -> None:
         if self._left:
@@ -329,5 +343,5 @@ class ClientConnection:
         await self._send({"type": "websocket.close", "code": code, "reason": closing.reason})
 
     def _consumed(self, relay: Relay) -> None:
-        if relay.kinds != NOTICE:
+        if relay.kinds & ANNOUNCED == 0 and relay.kinds != NOTICE:
             self._gateway.exchange.send(self.link.peer, self.session.relayed(relay.payload))

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
 from livegate_edge.connection import ClientConnection
+from livegate_edge.session import OfferSession, WithdrawOffer
 from livegate_edge.settings import EdgeSettings
 
 POST_QUEUE = 10_000
@@ -21,6 +22,8 @@ POST_QUEUE = 10_000
 STATUS_TIMEOUT_S = 2.0
 
 log = logs.get("gateway")
+
+Post = OfferSession | WithdrawOffer
 
 
 class Gateway:
@@ -31,7 +34,7 @@ class Gateway:
         self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
         self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
-        self._posts: asyncio.Queue[tuple[Offer, bool]] = asyncio.Queue(POST_QUEUE)
+        self._posts: asyncio.Queue[tuple[Offer, Post]] = asyncio.Queue(POST_QUEUE)
         self._connections: set[ClientConnection] = set()
         self._draining = False
 
@@ -65,11 +68,11 @@ class Gateway:
             log.warning("drained in part", sessions=len(self.exchange.members))
         await self.exchange.bus.retire()
 
-    def post(self, offer: Offer, *, withdraw: bool) -> None:
+    def post(self, offer: Offer, post: Post) -> None:
         """Queue the session for an owner, or take it back; never blocks."""
         if self._posts.full():
             self._posts.get_nowait()
-        self._posts.put_nowait((offer, withdraw))
+        self._posts.put_nowait((offer, post))
 
     def explain(self, closing: Closing) -> Closing:
         """No owner came: because of Redis, or for lack of workers?"""
@@ -113,12 +116,12 @@ class Gateway:
 
     async def _post(self) -> None:
         while True:
-            offer, withdraw = await self._posts.get()
+            offer, post = await self._posts.get()
             try:
                 async with asyncio.timeout(STATUS_TIMEOUT_S):
-                    if withdraw:
+                    if isinstance(post, WithdrawOffer):
                         await self._dispatch.withdraw(offer)
                     else:
-                        await self._dispatch.offer(offer)
+                        await self._dispatch.offer(offer, takeover=post.takeover)
             except (RedisError, OSError, TimeoutError) as error:
                 log.info("offer not queued; it is offered again", error=type(error).__name__)

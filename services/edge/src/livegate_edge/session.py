@@ -12,13 +12,14 @@ from livegate import frame, record
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing
 from livegate.link import Link, Outgoing
+from livegate.turn import Turn
 
 OFFER_AGAIN_S = 2.0
 OPEN_TIMEOUT_S = 15.0
 """An owner that does not answer OPEN has dropped its claim (it does after 10 s)."""
 
-LINGER_S = 10.0
-"""How long an ended session waits for its owner to take note."""
+LINGER_S = 60.0
+"""So long an ended session tries to let its owner know."""
 
 UNRELEASED_BYTES = 4 << 20
 """Messages other than media that wait to be released: beyond this the session ends."""
@@ -53,8 +54,30 @@ class SendTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the client what its owner can't tell any more: a message without a number."""
+
+    kinds: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The session's state, for a `livegate.v1` client."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """There is no owner: nothing can be sent to one."""
+
+
+@dataclass(frozen=True, slots=True)
 class OfferSession:
-    """Queue the session for an owner (again)."""
+    """Queue the session for an owner (again); a `takeover` is served before new sessions."""
+
+    takeover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +105,19 @@ class Forget:
     """The session is over for this edge."""
 
 
-Output = Outgoing | Relay | SendTo | OfferSession | WithdrawOffer | Attach | Finish | Forget
+Output = (
+    Outgoing
+    | Relay
+    | Announce
+    | Notice
+    | SendTo
+    | OfferSession
+    | WithdrawOffer
+    | Attach
+    | Detach
+    | Finish
+    | Forget
+)
 
 
 class EdgeSession:
@@ -101,6 +136,7 @@ class EdgeSession:
         self._ended_at = 0.0
         self._end_seq = 0
         self._owners: dict[int, bytes] = {}
+        self._turn = Turn()
 
     # The client
 
@@ -149,7 +185,7 @@ class EdgeSession:
             return []
         outputs: list[Output] = []
         if self.link.accept(incoming):
-            outputs += self._downlink(incoming)
+            outputs += self._downlink(incoming, now)
         outputs += self.link.pump(now)
         if self.state is State.ENDING and self.link.sender.received >= self._end_seq:
             outputs += self._forget()
@@ -167,7 +203,8 @@ class EdgeSession:
         self._owned_at = now
         self._owners[incoming.epoch] = incoming.payload
         self.link.sender.reopen()
-        return [Attach(incoming.payload, incoming.epoch)]
+        moved: list[Output] = [Notice("moved")] if len(self._owners) > 1 else []
+        return [Attach(incoming.payload, incoming.epoch), *moved]
 
     def opened(self, now: float) -> list[Outgoing]:
         """What follows `Attach`: OPEN with the record, and what is above `released`."""
@@ -178,12 +215,15 @@ class EdgeSession:
         opening = msgspec.structs.replace(self.record, released=self.link.sender.released)
         return [self.link.control(frame.OPEN, record.encode(opening)), *self.link.pump(now)]
 
-    def _downlink(self, incoming: frame.Frame) -> list[Output]:
+    def _downlink(self, incoming: frame.Frame, now: float) -> list[Output]:
         if incoming.kinds & frame.RECORD:
             self.record = record.decode(incoming.payload)
             self.link.sender.on_released(self.record.released)
             self.link.receiver.pass_over()
-            return list(self._consumed())
+            outputs: list[Output] = list(self._consumed())
+            if incoming.kinds & frame.RELEASE:
+                outputs += [self.link.control(0), *self._without_owner(now)]
+            return outputs
         if incoming.kinds & frame.CLOSE:
             closing = msgspec.json.decode(incoming.payload, type=Closing)
             self.link.receiver.finish()
@@ -191,6 +231,7 @@ class EdgeSession:
             self.state = State.ENDED
             end: list[Output] = [] if already else [Finish(closing)]
             return [*end, self.link.control(0), Forget()]
+        self._turn.on_server(incoming.kinds, incoming.payload, now)
         return [Relay(incoming.kinds, incoming.payload)]
 
     def resync(self, now: float) -> list[Outgoing]:
@@ -203,19 +244,23 @@ class EdgeSession:
         return [self.link.control(0), *self.link.pump(now)]
 
     def owner_dead(self, now: float) -> list[Output]:
-        """The owner's process is dead."""
-        del now
+        """The owner's process is dead: say what was cut, and look for another owner."""
         if self.state is State.ENDING:
             return self._forget()
-        self.state = State.ENDED
-        return [Finish(Closing.of(Close.OWNER_LOST)), Forget()]
+        announced = [Announce(kinds, payload) for kinds, payload in self._turn.cut()]
+        return [*announced, *self._without_owner(now)]
+
+    def _without_owner(self, now: float) -> list[Output]:
+        self.state = State.WAITING
+        self._begun = self._offered_at = now
+        return [Notice("resuming"), Detach(), OfferSession(takeover=True)]
 
     def tick(self, now: float) -> list[Output]:
         """Once a second."""
         if self.state is State.WAITING:
             return self._wait(now)
         if self.state is State.ENDING:
-            return self._forget() if now - self._ended_at >= LINGER_S else []
+            return self._forget() if now - self._ended_at >= LINGER_S else list(self.resync(now))
         if not self.link.heard and now - self._owned_at >= OPEN_TIMEOUT_S:
             return self.owner_dead(now)
         sender = self.link.sender
@@ -229,10 +274,11 @@ class EdgeSession:
         if now - self._begun >= self._owner_timeout_s:
             self.state = State.ENDED
             return [WithdrawOffer(), Finish(Closing.of(Close.NO_WORKER)), Forget()]
-        if now - self._offered_at >= OFFER_AGAIN_S:
-            self._offered_at = now
-            return [OfferSession()]
-        return []
+        takeover = bool(self._owners)
+        if not takeover and now - self._offered_at < OFFER_AGAIN_S:
+            return []
+        self._offered_at = now
+        return [OfferSession(takeover)]
 
     def _forget(self) -> list[Output]:
         self.state = State.ENDED

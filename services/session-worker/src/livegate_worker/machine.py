@@ -1,7 +1,10 @@
 """A session at the worker that owns it. Pure: times are passed in, outputs returned.
 
 CLAIMED until the edge answers OPEN; CONNECTING until the upstream socket is open; SETTING_UP until
-its `setupComplete`; LIVE; ENDING until the edge has taken the last frame.
+its `setupComplete`; LIVE; ENDING until the edge has taken the last frame. A lost upstream
+connection, or one that will be lost, takes the session from LIVE back to CONNECTING, with the
+newest handle. RELEASING on a hand-over, until the upstream socket is closed: only then may another
+worker connect.
 """
 
 from dataclasses import dataclass
@@ -12,20 +15,41 @@ from livegate import envelope, frame, record
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.link import Link, Outgoing
+from livegate.turn import Turn
+
+from livegate_worker import session_updates
+from livegate_worker.outbox import Entry, Outbox
 
 OPEN_TIMEOUT_S = 10.0
 """A claim that the edge does not answer is dropped."""
 
-LIVE_TIMEOUT_S = 45.0
-"""From OPEN to `setupComplete`: two tokens, two connects and an answer."""
+SETUP_TIMEOUT_S = 15.0
+"""The Live API answers a setup in this time, or the connection counts as lost."""
 
-NOT_LIVE = "the Live API did not answer the setup in time; try again later"
-LINGER_S = 10.0
+LINGER_S = 60.0
+"""So long an ended session tries to let the edge know."""
+
 RECORD_BYTES = 64 << 10
-"""Sent upstream since the last record: time for another, so that the edge can free it."""
+"""Without resumption: sent upstream since the last record, time for another."""
 
 DOWNLINK_BYTES = 8 << 20
 """Unreleased downlink at which a client reads too slowly to be kept."""
+
+MEDIA_AGE_S = 15.0
+"""Older media is not worth sending again."""
+
+STALL_S = 15.0
+"""The model owes an answer and nothing has come: the connection counts as stalled."""
+
+RESUME_S = 60.0
+"""So long a session tries to get its upstream back."""
+
+STEADY_S = 10.0
+"""A connection that was live so long ends the count of failed tries."""
+
+GO_AWAY_MARGIN_S = 2.0
+PASSING = (Close.UPSTREAM_UNAVAILABLE.name, Close.QUOTA.name)
+"""Closes after which trying again makes sense."""
 
 
 class State(Enum):
@@ -35,22 +59,18 @@ class State(Enum):
     CONNECTING = "connecting"
     SETTING_UP = "setting up"
     LIVE = "live"
+    RELEASING = "releasing"
     ENDING = "ending"
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Get a token, connect upstream, send this setup (the client's, to be composed)."""
+    """Connect upstream after `delay_s` (and some jitter) and send this setup, to be composed."""
 
     setup: msgspec.Raw
-
-
-@dataclass(frozen=True, slots=True)
-class SendUpstream:
-    """Send this client message upstream, after all before it; report `sent_upstream`."""
-
-    payload: bytes
+    handle: str | None
+    delay_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +83,43 @@ class Forget:
     """The session is over at this worker."""
 
 
-Output = Outgoing | Connect | SendUpstream | CloseUpstream | Forget
+Output = Outgoing | Connect | CloseUpstream | Forget
 
 
 class Session:
-    """The machine. Every method returns what to do, in order; an `Outgoing` goes to the edge."""
+    """The machine. Every method returns what to do, in order; an `Outgoing` goes to the edge.
 
-    def __init__(self, session: bytes, epoch: int, own_mailbox: bytes, now: float) -> None:
+    `resumable`: whether the upstream gives handles. `holds`: whether its tool calls are blocking.
+    """
+
+    def __init__(
+        self,
+        session: bytes,
+        epoch: int,
+        own_mailbox: bytes,
+        now: float,
+        *,
+        resumable: bool,
+    ) -> None:
         self.link = Link(session, Sender(), Receiver())
         self.link.epoch = epoch
         self.state = State.CLAIMED
         self.closing: Closing | None = None
+        self.resumes = 0
+        self.holds = False
         self._mailbox = own_mailbox
+        self._resumable = resumable
         self._record: record.Record | None = None
+        self._outbox = Outbox(0)
+        self._turn = Turn()
         self._since = now
+        self._lost_at: float | None = None
+        self._tries = 0
+        self._go_away_at: float | None = None
+        self._introduced = False
         self._last_seq = 0
         self._unrecorded_bytes = 0
+        self._entry: Entry | None = None
 
     # The bus
 
@@ -97,7 +138,7 @@ class Session:
             return []
         outputs: list[Output] = []
         if self.link.accept(incoming):
-            outputs += self._uplink(incoming)
+            outputs += self._uplink(incoming, now)
         outputs += self.link.pump(now)
         if self.state is State.ENDING and self.link.sender.received >= self._last_seq:
             outputs += self._end(None)
@@ -111,11 +152,13 @@ class Session:
         self.link.sender = Sender(released=incoming.received)
         self.link.sender.budget = budget
         self.link.receiver = Receiver(self._record.released)
-        self.state = State.CONNECTING
-        self._since = now
-        return [self.link.control(0), Connect(self._record.setup)]
+        self._outbox = Outbox(self._record.released)
+        # A client that has had downlink messages has had its setupComplete.
+        self._introduced = incoming.received > 0
+        self._lost_at = now if self._introduced else None
+        return [self.link.control(0), *self._connect(0, now)]
 
-    def _uplink(self, incoming: frame.Frame) -> list[Output]:
+    def _uplink(self, incoming: frame.Frame, now: float) -> list[Output]:
         if incoming.kinds & frame.CLOSE:
             self.link.receiver.finish()
             acknowledgement = self.link.control(0)
@@ -123,11 +166,9 @@ class Session:
         if incoming.kinds & frame.SKIP or self.state is State.ENDING:
             self.link.receiver.pass_over()
             return [self.link.control(0)] if self.link.ack_due else []
-        return [SendUpstream(incoming.payload)]
-
-    def _consume(self, payload: bytes) -> list[Outgoing]:
-        self.link.receiver.consume(payload)
-        return [self.link.control(0)] if self.link.ack_due else []
+        queued_at = now - incoming.age_ms / 1000
+        self._outbox.push(Entry(incoming.seq, incoming.kinds, incoming.payload, queued_at))
+        return []
 
     def resync(self, now: float) -> list[Output]:
         """Frames may have been lost: claim again, or send again what the edge lacks."""
@@ -146,19 +187,38 @@ class Session:
 
     # Upstream
 
-    def connected(self) -> list[Output]:
+    def connected(self, now: float) -> list[Output]:
         """The upstream socket is open and the setup was written."""
         if self.state is State.CONNECTING:
             self.state = State.SETTING_UP
+            self._since = now
         return []
 
-    def sent_upstream(self, payload: bytes, now: float) -> list[Output]:
-        """The oldest `SendUpstream` was written to the socket."""
-        outputs: list[Output] = list(self._consume(payload))
-        self._unrecorded_bytes += len(payload)
-        assert self._record is not None
-        if self._unrecorded_bytes >= max(RECORD_BYTES, 4 * len(bytes(self._record.setup))):
-            outputs += self._push_record(now)
+    def next_upstream(self, now: float) -> bytes | None:
+        """The payload to send now, to be followed by `sent_upstream`; None: nothing."""
+        if self.state is not State.LIVE:
+            return None
+        held_since = self._turn.called_at if self.holds else None
+        self._entry = self._outbox.take(now, held_since)
+        return None if self._entry is None else self._entry.payload
+
+    def sent_upstream(self, now: float) -> list[Output]:
+        """What `next_upstream` gave was written to the socket."""
+        entry = self._entry
+        assert entry is not None
+        self._turn.on_client(entry.kinds, entry.payload, now)
+        outputs: list[Output] = []
+        if not entry.counted:
+            entry.counted = True
+            self.link.receiver.consume(entry.payload)
+            if self.link.ack_due:
+                outputs.append(self.link.control(0))
+        if not self._resumable:
+            self._outbox.saved(entry.index, now)
+            self._unrecorded_bytes += len(entry.payload)
+            assert self._record is not None
+            if self._unrecorded_bytes >= max(RECORD_BYTES, 4 * len(bytes(self._record.setup))):
+                outputs += self._push_record(now)
         return outputs
 
     def on_upstream(self, payload: bytes, now: float) -> list[Output]:
@@ -166,19 +226,131 @@ class Session:
         if self.state not in (State.SETTING_UP, State.LIVE):
             return []
         kinds = envelope.server_kinds(payload)
+        outputs: list[Output] = []
+        if kinds & (frame.RESUMPTION | frame.GO_AWAY) and self._resumable:
+            told = session_updates.read(payload)
+            outputs += self._told(told, now)
+            if told.rest is None:
+                return outputs
+            payload = told.rest
         if kinds & frame.SETUP_COMPLETE:
             self.state = State.LIVE
-        self.link.sender.push(kinds, payload, now)
-        outputs: list[Output] = list(self.link.pump(now))
+            self._since = now
+            self._lost_at = None
+            for entry in self._outbox.reconnected(now - MEDIA_AGE_S):
+                self.link.receiver.consume(entry.payload)
+            if self._introduced:
+                return outputs
+            self._introduced = True
+        self._turn.on_server(kinds, payload, now)
+        outputs += self._downlink(kinds, payload, now)
         if kinds & frame.TURN_COMPLETE and self._unrecorded_bytes:
             outputs += self._push_record(now)
         if self.link.sender.kept_bytes > DOWNLINK_BYTES:
             outputs += self.close(Closing.of(Close.SLOW_CLIENT), now)
         return outputs
 
+    def _told(self, told: session_updates.Told, now: float) -> list[Output]:
+        if told.time_left_s is not None:
+            self._go_away_at = now + max(0.0, told.time_left_s - GO_AWAY_MARGIN_S)
+        if told.handle is None:
+            return []
+        assert self._record is not None
+        self._outbox.saved(told.index, now)
+        self._record = msgspec.structs.replace(self._record, handle=told.handle)
+        return self._push_record(now)
+
     def upstream_closed(self, code: int, reason: str, now: float) -> list[Output]:
         """The Live API closed the connection, or it broke (1006)."""
-        return self.close(classify_upstream(code, reason), now)
+        if self.state is State.RELEASING:
+            return self.upstream_gone(now)
+        return self.upstream_failed(classify_upstream(code, reason), now)
+
+    def upstream_failed(self, closing: Closing, now: float) -> list[Output]:
+        """There is no upstream connection (any more): get it back if that makes sense."""
+        if self.state in (State.ENDING, State.ENDED):
+            return []
+        if self._refused_handle(closing):
+            return self.close(Closing.of(Close.SESSION_LOST), now)
+        if not self._introduced or closing.name not in PASSING or not self._recoverable:
+            return self.close(closing, now)
+        if self.state is State.LIVE and now - self._since >= STEADY_S:
+            self._tries = 0
+        if self._lost_at is None:
+            self._lost_at = now
+        if now - self._lost_at >= RESUME_S:
+            return self.close(closing, now)
+        slow = 8.0 if closing.name == Close.QUOTA.name else 1.0
+        delay_s = min(8.0, slow * 0.25 * 2**self._tries) if self._tries or slow > 1 else 0.0
+        self._tries += 1
+        return self._again(delay_s, now)
+
+    @property
+    def _recoverable(self) -> bool:
+        """The model's state can be had again: from a handle, or by telling it everything."""
+        assert self._record is not None
+        return self._record.handle is not None or (self._resumable and not self._outbox.released)
+
+    def _refused_handle(self, closing: Closing) -> bool:
+        assert self._record is not None
+        return (
+            self.state is State.SETTING_UP
+            and self._record.handle is not None
+            and closing.name == Close.UPSTREAM_REFUSED.name
+        )
+
+    def _again(self, delay_s: float, now: float) -> list[Output]:
+        outputs = self._cut(now)
+        self.resumes += 1
+        return [*outputs, CloseUpstream(), *self._connect(delay_s, now)]
+
+    def _cut(self, now: float) -> list[Output]:
+        outputs: list[Output] = []
+        for kinds, payload in self._turn.cut():
+            outputs += self._downlink(kinds, payload, now)
+        return outputs
+
+    def _connect(self, delay_s: float, now: float) -> list[Output]:
+        assert self._record is not None
+        self.state = State.CONNECTING
+        self._since = now
+        self._go_away_at = None
+        return [Connect(self._record.setup, self._record.handle, delay_s)]
+
+    def _downlink(self, kinds: int, payload: bytes, now: float) -> list[Output]:
+        self.link.sender.push(kinds, payload, now)
+        return list(self.link.pump(now))
+
+    # Hand-over and the end
+
+    def release(self, now: float, *, forced: bool) -> list[Output]:
+        """Let go of the session so that another worker takes it: at a quiet moment, or `forced`.
+
+        A session whose state the Live API does not keep can't be handed over: `forced` ends it.
+        """
+        if self.state is State.CLAIMED:
+            return self._end(None)
+        if self.state in (State.RELEASING, State.ENDING, State.ENDED):
+            return []
+        if not self._introduced or not self._recoverable:
+            return self.close(Closing.of(Close.DRAINING), now) if forced else []
+        quiet = self.state is State.LIVE and self._turn.quiet and not self._outbox.busy
+        if not quiet and not forced:
+            return []
+        connected = self.state is State.LIVE
+        outputs = self._cut(now)
+        self.state = State.RELEASING
+        return [*outputs, CloseUpstream(), *([] if connected else self.upstream_gone(now))]
+
+    def upstream_gone(self, now: float) -> list[Output]:
+        """The upstream socket that was to be closed is closed."""
+        if self.state is not State.RELEASING:
+            return []
+        outputs = self._push_record(now, frame.RELEASE)
+        self.state = State.ENDING
+        self._since = now
+        self._last_seq = self.link.sender.next - 1
+        return outputs
 
     def close(self, closing: Closing, now: float) -> list[Output]:
         """End the session from this side: the client is told `closing` after all before it."""
@@ -186,36 +358,49 @@ class Session:
             return []
         if self.state is State.CLAIMED:
             return self._end(closing)
+        if closing.name == Close.SLOW_CLIENT.name:
+            self.link.sender.discard_unsent()
         self.closing = closing
         self.state = State.ENDING
         self._since = now
         self._last_seq = self.link.sender.push(frame.CLOSE, msgspec.json.encode(closing), now)
         return [*self.link.pump(now), CloseUpstream()]
 
-    @property
-    def is_live(self) -> bool:
-        """Whether client messages may go upstream."""
-        return self.state is State.LIVE
-
     def tick(self, now: float) -> list[Output]:
         """Once a second."""
         if self.state is State.CLAIMED:
             return self._end(None) if now - self._since >= OPEN_TIMEOUT_S else []
-        if (
-            self.state in (State.CONNECTING, State.SETTING_UP)
-            and now - self._since >= LIVE_TIMEOUT_S
-        ):
-            return self.close(Closing.of(Close.UPSTREAM_UNAVAILABLE, NOT_LIVE), now)
-        if self.state is State.ENDING and now - self._since >= LINGER_S:
-            return self._end(None)
+        if self.state is State.ENDING:
+            return self._end(None) if now - self._since >= LINGER_S else self.resync(now)
+        self._outbox.expire(now - MEDIA_AGE_S)
+        if self.state is State.SETTING_UP and now - self._since >= SETUP_TIMEOUT_S:
+            text = "the Live API did not answer the setup"
+            return self.upstream_failed(Closing.of(Close.UPSTREAM_UNAVAILABLE, text), now)
+        if self.state is State.LIVE and self._must_move(now):
+            return self._again(0, now)
         return [self.link.control(0)] if self.link.receiver.untold else []
 
-    def _push_record(self, now: float) -> list[Output]:
+    @property
+    def has_uplink(self) -> bool:
+        """Whether `next_upstream` may have something."""
+        return self._outbox.busy and self.state is State.LIVE
+
+    def _must_move(self, now: float) -> bool:
+        """The connection will end, or has stalled; with goAway a quiet moment is chosen."""
+        if not self._recoverable:
+            return False
+        waiting = self._turn.waiting_since
+        if waiting is not None and now - waiting >= STALL_S:
+            return True
+        if self._go_away_at is None:
+            return False
+        return now >= self._go_away_at or (self._turn.quiet and not self._outbox.busy)
+
+    def _push_record(self, now: float, more_kinds: int = 0) -> list[Output]:
         assert self._record is not None
         self._unrecorded_bytes = 0
-        self._record = msgspec.structs.replace(self._record, released=self.link.receiver.consumed)
-        self.link.sender.push(frame.RECORD, record.encode(self._record), now)
-        return list(self.link.pump(now))
+        self._record = msgspec.structs.replace(self._record, released=self._outbox.released)
+        return self._downlink(frame.RECORD | more_kinds, record.encode(self._record), now)
 
     def _end(self, closing: Closing | None) -> list[Output]:
         self.closing = self.closing or closing

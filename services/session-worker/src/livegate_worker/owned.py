@@ -1,7 +1,7 @@
 """One owned session: the machine on one side, bus and upstream connection on the other."""
 
 import asyncio
-from collections import deque
+import random
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from livegate.dispatch import Offer
 from livegate.link import Link
 
 from livegate_worker import upstreams
-from livegate_worker.machine import CloseUpstream, Connect, Forget, Output, SendUpstream, Session
+from livegate_worker.machine import CloseUpstream, Connect, Forget, Output, Session
 from livegate_worker.tokens import BrokerError
 from livegate_worker.upstream import Upstream, UpstreamError
 
@@ -24,17 +24,30 @@ log = logs.get("session")
 UNAUTHORIZED = (401, 403)
 
 
+class UpstreamLostError(Exception):
+    """There is no upstream connection; `closing` is what that means for the session."""
+
+    def __init__(self, closing: Closing) -> None:
+        super().__init__(closing.reason)
+        self.closing = closing
+
+
 class OwnedSession:
     """A `livegate.exchange.Member`; `run()` lives as long as the session does here."""
 
     def __init__(self, worker: "Worker", offer: Offer) -> None:
         self._worker = worker
         loop = asyncio.get_running_loop()
-        self._machine = Session(offer.session, offer.epoch + 1, worker.mailbox, loop.time())
+        self._machine = Session(
+            offer.session,
+            offer.epoch + 1,
+            worker.mailbox,
+            loop.time(),
+            resumable=worker.settings.resumable,
+        )
         self._edge = offer.mailbox
-        self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
-        self._setup: asyncio.Future[msgspec.Raw] = loop.create_future()
+        self._connects: asyncio.Queue[Connect] = asyncio.Queue(1)
         self._over = asyncio.Event()
         self._close_upstream = asyncio.Event()
 
@@ -80,6 +93,10 @@ class OwnedSession:
         """End the session; the client is told."""
         self._apply(self._machine.close(closing, self._now))
 
+    def release(self, *, forced: bool) -> None:
+        """Hand the session over to another worker, at a quiet moment or `forced`."""
+        self._apply(self._machine.release(self._now, forced=forced))
+
     def supersede(self) -> None:
         """The same session is claimed again by this worker: let go of it here."""
         self._apply(self._machine.supersede())
@@ -108,59 +125,73 @@ class OwnedSession:
             )
 
     async def _live(self) -> None:
-        setup = await self._setup
-        try:
-            upstream = await self._connect()
-        except BrokerError as error:
-            self.close(Closing.of(Close.BROKER_UNAVAILABLE, str(error)))
-            return
-        except upstreams.MisconfiguredError as error:
-            self.close(Closing.of(Close.UPSTREAM_UNAVAILABLE, str(error)))
-            return
-        except UpstreamError as error:
-            refused = error.status in (400, 401, 403, 404)
-            row = Close.UPSTREAM_REFUSED if refused else Close.UPSTREAM_UNAVAILABLE
-            self.close(Closing.of(row, str(error)))
-            return
-        try:
-            await upstream.send(upstreams.compose_setup(setup, self._prefix))
-            self._apply(self._machine.connected())
-            await self._relay(upstream)
-        finally:
-            await upstream.close()
+        """One upstream connection after another: the old one is closed before the next is made."""
+        while True:
+            order = await self._connects.get()
+            if order.delay_s:
+                await asyncio.sleep(order.delay_s * random.uniform(0.5, 1))  # noqa: S311, jitter
+            self._close_upstream.clear()
+            try:
+                upstream, target = await self._connect(order)
+            except UpstreamLostError as lost:
+                self._apply(self._machine.upstream_failed(lost.closing, self._now))
+                continue
+            try:
+                setup = upstreams.compose_setup(
+                    order.setup,
+                    target,
+                    resumable=self._worker.settings.resumable,
+                    handle=order.handle,
+                )
+                await upstream.send(setup)
+                self._apply(self._machine.connected(self._now))
+                closed = await self._relay(upstream)
+            finally:
+                await upstream.close()
+            if closed is not None:
+                self._apply(self._machine.upstream_closed(*closed, self._now))
+            else:
+                self._apply(self._machine.upstream_gone(self._now))
 
-    async def _connect(self) -> Upstream:
+    async def _connect(self, order: Connect) -> tuple[Upstream, upstreams.Target]:
         worker = self._worker
         settings = worker.settings
+        self._machine.holds = upstreams.holds_during_calls(order.setup)
         for attempt in (1, 2):
-            headers, project = await worker.credentials()
-            target = upstreams.target(settings, project)
-            self._prefix = target.model_prefix
             try:
+                headers, project = await worker.credentials()
+                target = upstreams.target(settings, project)
                 upstream = await Upstream.open(
                     target.url,
                     headers,
                     timeout_s=settings.connect_timeout_s,
                     max_bytes=settings.max_upstream_message_bytes,
                 )
+            except BrokerError as error:
+                raise UpstreamLostError(Closing.of(Close.BROKER_UNAVAILABLE, str(error))) from None
+            except upstreams.MisconfiguredError as error:
+                raise UpstreamLostError(
+                    Closing.of(Close.UPSTREAM_UNAVAILABLE, str(error))
+                ) from None
             except UpstreamError as error:
                 metrics.WORKER_UPSTREAM_CONNECTS.labels("failed").inc()
+                host = upstreams.host_of(target.url)
                 log.warning(
-                    "upstream connect failed",
-                    session=self._name,
-                    host=upstreams.host_of(target.url),
-                    error=str(error),
+                    "upstream connect failed", session=self._name, host=host, error=str(error)
                 )
                 if error.status in UNAUTHORIZED and attempt == 1 and worker.drop_token():
                     continue
                 worker.upstream_failed(str(error))
-                raise
-            metrics.WORKER_UPSTREAM_CONNECTS.labels("connected").inc()
+                refused = error.status in (400, 401, 403, 404)
+                row = Close.UPSTREAM_REFUSED if refused else Close.UPSTREAM_UNAVAILABLE
+                raise UpstreamLostError(Closing.of(row, str(error))) from None
+            metrics.WORKER_UPSTREAM_CONNECTS.labels("resumed" if order.handle else "new").inc()
             worker.upstream_worked()
-            return upstream
+            return upstream, target
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    async def _relay(self, upstream: Upstream) -> None:
+    async def _relay(self, upstream: Upstream) -> tuple[int, str] | None:
+        """Until the connection ends: the code and reason; None if the machine wanted its end."""
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(self._write(upstream))
             closer = group.create_task(self._close_when_told(upstream))
@@ -168,18 +199,18 @@ class OwnedSession:
                 self._apply(self._machine.on_upstream(message, self._now))
             writer.cancel()
             closer.cancel()
-        code, reason = upstream.close_code, upstream.close_reason
-        metrics.WORKER_UPSTREAM_CLOSES.labels(str(code)).inc()
-        self._apply(self._machine.upstream_closed(code, reason, self._now))
+        if self._close_upstream.is_set():
+            return None
+        metrics.WORKER_UPSTREAM_CLOSES.labels(str(upstream.close_code)).inc()
+        return upstream.close_code, upstream.close_reason
 
     async def _write(self, upstream: Upstream) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue and self._machine.is_live:
-                payload = self._queue.popleft()
+            while (payload := self._machine.next_upstream(self._now)) is not None:
                 await upstream.send(payload)
-                self._apply(self._machine.sent_upstream(payload, self._now))
+                self._apply(self._machine.sent_upstream(self._now))
 
     async def _close_when_told(self, upstream: Upstream) -> None:
         await self._close_upstream.wait()
@@ -189,14 +220,11 @@ class OwnedSession:
         for output in outputs:
             if isinstance(output, tuple):
                 self._worker.exchange.send(self._edge, (output,))
-            elif isinstance(output, SendUpstream):
-                self._queue.append(output.payload)
-                self._wake.set()
             elif isinstance(output, Connect):
-                self._setup.set_result(output.setup)
+                self._connects.put_nowait(output)
             elif isinstance(output, CloseUpstream):
                 self._close_upstream.set()
             elif isinstance(output, Forget):
                 self._over.set()
-        if self._machine.is_live and self._queue:
+        if self._machine.has_uplink:
             self._wake.set()

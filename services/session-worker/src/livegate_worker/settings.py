@@ -32,8 +32,15 @@ class WorkerSettings(RedisSettings):
     broker_url: str = Field("http://127.0.0.1:8082", description="the token broker's base URL")
     broker_secret_file: Path | None = Field(None, description="the secret shared with the broker")
     slots: int = Field(64, gt=0, description="sessions that this worker owns at most")
+    resumption: bool | None = Field(
+        None,
+        description="keep handles so that sessions outlive connections; 0 for zero data retention:"
+        " a session then ends with its connection; default: on, but off for a ws(s):// upstream",
+    )
     connect_timeout_s: float = Field(10, gt=0, description="for one upstream connect")
-    drain_s: float = Field(3, gt=0, description="after SIGTERM, for the last frames to arrive")
+    drain_s: float = Field(
+        6, ge=0, description="after SIGTERM, for quiet moments in which sessions are handed over"
+    )
     max_upstream_message_bytes: int = Field(16 << 20, gt=0, description="from the Live API")
 
     @field_validator("live_upstream")
@@ -56,6 +63,11 @@ class WorkerSettings(RedisSettings):
     def needs_broker(self) -> bool:
         """Whether upstream connections carry a token of the broker's."""
         return self.live_upstream in ("simulator", "vertex", "developer")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether sessions ask for resumption handles."""
+        return self.needs_broker if self.resumption is None else self.resumption
 
     @property
     def dialect(self) -> Literal["vertex", "developer"]:

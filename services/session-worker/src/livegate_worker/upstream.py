@@ -11,6 +11,9 @@ from websockets.exceptions import (
     InvalidURI,
 )
 
+CLOSE_TIMEOUT_S = 0.5
+"""A server that went silent does not answer a close: the next connection must not wait for it."""
+
 
 class UpstreamError(Exception):
     """No connection: `status` is the HTTP status of a refused upgrade, else None."""
@@ -49,7 +52,7 @@ class Upstream:
                 compression=None,
                 max_size=max_bytes,
                 open_timeout=timeout_s,
-                close_timeout=2,
+                close_timeout=CLOSE_TIMEOUT_S,
                 ping_timeout=None,
                 user_agent_header="livegate",
             )
@@ -93,5 +96,5 @@ class Upstream:
         return self._socket.close_reason or ""
 
     async def close(self) -> None:
-        """Close with 1000 and wait for it (2 s)."""
+        """Close with 1000 and wait for the answer, half a second at most."""
         await self._socket.close()

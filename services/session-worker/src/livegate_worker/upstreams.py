@@ -23,10 +23,14 @@ class MisconfiguredError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """An upstream endpoint: WebSocket URL and the prefix of model names there."""
+    """An upstream endpoint: WebSocket URL and the prefix of model names.
+
+    `transparent`: it tells which messages a handle covers (Vertex AI only).
+    """
 
     url: str
     model_prefix: str
+    transparent: bool = False
 
 
 def vertex_host(location: str) -> str:
@@ -59,19 +63,29 @@ def target(settings: WorkerSettings, project: str | None) -> Target:
         project = "livegate"
     location = settings.google_cloud_location
     prefix = f"projects/{project}/locations/{location}/publishers/google/models/"
-    return Target(base + VERTEX_PATH, prefix)
+    return Target(base + VERTEX_PATH, prefix, transparent=True)
 
 
-def compose_setup(setup: msgspec.Raw, model_prefix: str) -> bytes:
+def compose_setup(
+    setup: msgspec.Raw, target: Target, *, resumable: bool, handle: str | None = None
+) -> bytes:
     """The first upstream message: the client's setup with the model's resource name.
 
     Resumption is between this worker and the Live API; a client's own wish for it is not passed on.
+    With it the context is compressed unless the client says how, so that sessions have no limit.
     """
     fields = _fields.decode(setup)
     model = msgspec.json.decode(fields["model"], type=str)
-    fields["model"] = msgspec.Raw(msgspec.json.encode(model_prefix + model))
+    fields["model"] = msgspec.Raw(msgspec.json.encode(target.model_prefix + model))
     for name in ("sessionResumption", "session_resumption"):
         fields.pop(name, None)
+    if resumable:
+        resumption: dict[str, object] = {"transparent": True} if target.transparent else {}
+        if handle is not None:
+            resumption["handle"] = handle
+        fields["sessionResumption"] = msgspec.Raw(msgspec.json.encode(resumption))
+        if not fields.keys() & {"contextWindowCompression", "context_window_compression"}:
+            fields["contextWindowCompression"] = msgspec.Raw(b'{"slidingWindow":{}}')
     return msgspec.json.encode({"setup": fields})
 
 
@@ -86,6 +100,12 @@ def location_problem(settings: WorkerSettings) -> str | None:
     return (
         f"GOOGLE_CLOUD_LOCATION={location} has no known model; one of {', '.join(sorted(places))}"
     )
+
+
+def holds_during_calls(setup: msgspec.Raw) -> bool:
+    """Whether the setup's model takes nothing while a tool call is open."""
+    model = models.load().model(msgspec.json.decode(_fields.decode(setup)["model"], type=str))
+    return model is not None and model.tool_calls == "blocking"
 
 
 def host_of(url: str) -> str:

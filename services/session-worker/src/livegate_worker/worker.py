@@ -19,6 +19,10 @@ TAKE_WAIT_S = 1
 REPORT_S = 1.0
 REDIS_TIMEOUT_S = 3.0
 RETRY_S = 0.2
+DRAIN_POLL_S = 0.1
+LAST_FRAMES_S = 2.0
+"""At the end of a drain: so long the edges may take the last frames."""
+
 FAILURE_COUNTS_S = 30.0
 """An upstream failure older than this says nothing about the next connect."""
 
@@ -112,18 +116,36 @@ class Worker:
                 await self._tokens.aclose()
 
     async def drain(self) -> None:
-        """Take no more work, end the sessions, wait until the edges know."""
+        """Take no more work and hand the sessions over; at the end of DRAIN_S regardless."""
         self._draining = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.drain_s
+        while True:
+            peer_has_slot = await self._retract()
+            if not self._sessions or loop.time() >= deadline:
+                break
+            if peer_has_slot:
+                for session in list(self._sessions.values()):
+                    session.release(forced=False)
+            await asyncio.sleep(DRAIN_POLL_S)
         for session in list(self._sessions.values()):
-            session.close(Closing.of(Close.DRAINING))
+            session.release(forced=True)
         try:
-            async with asyncio.timeout(self.settings.drain_s):
-                await self._dispatch.retract(self.process_id)
+            async with asyncio.timeout(LAST_FRAMES_S):
                 while self._sessions:  # noqa: ASYNC110, polled once, at the end
                     await asyncio.sleep(0.02)
-        except (TimeoutError, RedisError, OSError):
+        except TimeoutError:
             log.warning("drained in part", sessions=len(self._sessions))
         await self.exchange.bus.retire()
+
+    async def _retract(self) -> bool:
+        """This worker takes no more; whether another one does."""
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                await self._dispatch.retract(self.process_id)
+                return any(report.free_slots for report in await self._dispatch.reports())
+        except (TimeoutError, RedisError, OSError):
+            return False
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
         while not self._draining:

@@ -1,0 +1,139 @@
+"""What the model is in the middle of: an open turn, open tool calls. Pure.
+
+If the upstream connection is lost meanwhile, that is announced; for it is answered afresh.
+"""
+
+import msgspec
+
+from livegate import frame
+
+
+class _Call(msgspec.Struct):
+    id: str = ""
+
+
+class _Calls(msgspec.Struct, rename="camel"):
+    function_calls: list[_Call] = []
+
+
+class _Cancellation(msgspec.Struct):
+    ids: list[str] = []
+
+
+class _Content(msgspec.Struct, rename="camel"):
+    input_transcription: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _FromServer(msgspec.Struct, rename="camel"):
+    server_content: _Content = msgspec.field(default_factory=_Content)
+    tool_call: _Calls = msgspec.field(default_factory=_Calls)
+    tool_call_cancellation: _Cancellation = msgspec.field(default_factory=_Cancellation)
+
+
+class _Responses(msgspec.Struct):
+    functionResponses: list[_Call] = []  # noqa: N815, the wire's own spelling
+    function_responses: list[_Call] = []
+
+
+class _TurnEnd(msgspec.Struct):
+    turnComplete: bool = False  # noqa: N815, the wire's own spelling
+    turn_complete: bool = False
+    text: str = ""
+
+
+class _FromClient(msgspec.Struct):
+    clientContent: _TurnEnd = msgspec.field(default_factory=_TurnEnd)  # noqa: N815, the wire's own spelling
+    client_content: _TurnEnd = msgspec.field(default_factory=_TurnEnd)
+    realtimeInput: _TurnEnd = msgspec.field(default_factory=_TurnEnd)  # noqa: N815, the wire's own spelling
+    realtime_input: _TurnEnd = msgspec.field(default_factory=_TurnEnd)
+    toolResponse: _Responses = msgspec.field(default_factory=_Responses)  # noqa: N815, the wire's own spelling
+    tool_response: _Responses = msgspec.field(default_factory=_Responses)
+
+
+_from_server = msgspec.json.Decoder(_FromServer)
+_from_client = msgspec.json.Decoder(_FromClient)
+
+
+TRAILING_S = 3.0
+"""A transcript may come so long after the turn that it belongs to."""
+
+
+class Turn:
+    """The state of the conversation as its owner sees it pass."""
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self.calls: dict[str, float] = {}
+        self.waiting_since: float | None = None
+        self._completed_at = float("-inf")
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody waits for anything: a good moment to change the connection."""
+        return not self.speaking and not self.calls and self.waiting_since is None
+
+    @property
+    def called_at(self) -> float | None:
+        """When the oldest open tool call was made (s)."""
+        return min(self.calls.values(), default=None)
+
+    def on_server(self, kinds: int, payload: bytes, now: float) -> None:
+        """A message to the client."""
+        if kinds & (frame.AUDIO | frame.CONTENT):
+            self.speaking = True
+            self.waiting_since = None
+        if kinds & (frame.TOOL | frame.TRANSCRIPT):
+            self._read(payload, now)
+        if kinds & frame.INTERRUPTED:
+            self.speaking = False
+        if kinds & (frame.TURN_COMPLETE | frame.GENERATION_COMPLETE):
+            self.waiting_since = None
+        if kinds & frame.TURN_COMPLETE:
+            self.speaking = False
+            self._completed_at = now
+
+    def _read(self, payload: bytes, now: float) -> None:
+        try:
+            message = _from_server.decode(payload)
+        except msgspec.DecodeError:
+            return
+        for call in message.tool_call.function_calls:
+            self.calls[call.id] = now
+            self.waiting_since = None
+        for cancelled in message.tool_call_cancellation.ids:
+            self.calls.pop(cancelled, None)
+        heard = message.server_content.input_transcription is not msgspec.UNSET
+        if heard and not self.speaking and now - self._completed_at > TRAILING_S:
+            self.waiting_since = self.waiting_since or now
+
+    def on_client(self, kinds: int, payload: bytes, now: float) -> None:
+        """A message that was sent upstream."""
+        if not kinds & (frame.TOOL | frame.TEXT | frame.CONTENT):
+            return
+        try:
+            message = _from_client.decode(payload)
+        except msgspec.DecodeError:
+            return
+        for responses in (message.toolResponse, message.tool_response):
+            for answer in (*responses.functionResponses, *responses.function_responses):
+                self.calls.pop(answer.id, None)
+        ends = (message.clientContent, message.client_content)
+        texts = (message.realtimeInput, message.realtime_input)
+        if any(end.turnComplete or end.turn_complete for end in ends) or any(
+            text.text.strip() for text in texts
+        ):
+            self.waiting_since = now
+
+    def cut(self) -> list[tuple[int, bytes]]:
+        """Upstream is lost: the messages (kinds, payload) that say what ended with it."""
+        told = []
+        if self.calls:
+            ids = {"toolCallCancellation": {"ids": list(self.calls)}}
+            told.append((frame.TOOL, msgspec.json.encode(ids)))
+        if self.speaking:
+            interrupted = {"serverContent": {"interrupted": True}}
+            told.append((frame.INTERRUPTED, msgspec.json.encode(interrupted)))
+        self.speaking = False
+        self.calls.clear()
+        self.waiting_since = None
+        return told

@@ -1,0 +1,112 @@
+"""Client messages on their way up: waiting, or sent and not yet safe in a handle. Pure.
+
+A resumption handle saves what the model had taken in when it was given. What was sent after that is
+kept here, so that a new upstream connection can be told it again, in order.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from livegate import frame
+
+HOLD_S = 10.0
+"""So long everything but the answer waits for an open blocking tool call."""
+
+UNINDEXED_S = 1.0
+"""A handle without an index covers what was sent at least this long before it."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A message: its uplink number, `frame` kinds and payload.
+
+    `index` as the Live API counts it on the current connection (0: not sent on it); `counted`: the
+    edge was told that it was consumed; times in s.
+    """
+
+    seq: int
+    kinds: int
+    payload: bytes
+    queued_at: float
+    sent_at: float = 0.0
+    index: int = 0
+    counted: bool = False
+
+
+class Outbox:
+    """The messages of one session at its owner."""
+
+    def __init__(self, released: int) -> None:
+        self.released = released
+        self.expired = 0
+        self._waiting: deque[Entry] = deque()
+        self._sent: deque[Entry] = deque()
+        self._index = 0
+
+    def push(self, entry: Entry) -> None:
+        """A new message, after all others."""
+        self._waiting.append(entry)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._waiting)
+
+    def take(self, now: float, held_since: float | None) -> Entry | None:
+        """The next message to send; None: nothing, or all of it must wait.
+
+        `held_since`: when a blocking tool call was opened; its answer overtakes what waits.
+        """
+        held = held_since is not None and now - held_since < HOLD_S
+        for at, entry in enumerate(self._waiting):
+            if not held or entry.kinds & frame.TOOL:
+                del self._waiting[at]
+                return self._note(entry, now)
+        return None
+
+    def _note(self, entry: Entry, now: float) -> Entry:
+        self._index += 1
+        entry.index = self._index
+        entry.sent_at = now
+        self._sent.append(entry)
+        return entry
+
+    def saved(self, index: int | None, now: float) -> None:
+        """A handle covers entries up to `index` (None: what was sent 1 s ago): forget them."""
+        last = self.released
+        while self._sent and _is_covered(self._sent[0], index, now):
+            last = max(last, self._sent.popleft().seq)
+        # An answer may have overtaken what waits: that is not safe yet.
+        kept = min((entry.seq for entry in (*self._sent, *self._waiting)), default=last + 1)
+        self.released = max(self.released, min(last, kept - 1))
+
+    def reconnected(self, media_before: float) -> list[Entry]:
+        """A new upstream connection: what is not saved is sent again, before what waits.
+
+        Media queued before `media_before` is not worth it. Returns what was dropped before it was
+        ever sent: the caller still has to count it as consumed.
+        """
+        entries = sorted((*self._sent, *self._waiting), key=lambda entry: entry.seq)
+        self._sent.clear()
+        self._index = 0
+        self._waiting = deque(entry for entry in entries if not _is_old(entry, media_before))
+        self.expired += len(entries) - len(self._waiting)
+        return [e for e in entries if _is_old(e, media_before) and not e.counted]
+
+    def expire(self, media_before: float) -> None:
+        """Free old media that was sent; its place in the count stays."""
+        for entry in self._sent:
+            if entry.queued_at >= media_before:
+                return
+            if _is_old(entry, media_before):
+                entry.payload = b""
+
+
+def _is_covered(entry: Entry, index: int | None, now: float) -> bool:
+    if index is None:
+        return entry.sent_at <= now - UNINDEXED_S
+    return entry.index <= index
+
+
+def _is_old(entry: Entry, before: float) -> bool:
+    return entry.kinds in (frame.AUDIO, frame.VIDEO) and entry.queued_at < before
