@@ -12,7 +12,8 @@ test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/contract --ignore tests/e2e
+	@.venv/bin/python -m pytest tests/system tests/contract tests/e2e
 
 check: ## format, lint, types, import rules
 	@scripts/install dev

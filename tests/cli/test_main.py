@@ -1,14 +1,12 @@
 """The command line, as a process: what it says and how it exits."""
 
-import os
-import signal
 import sys
 from pathlib import Path
 
 import pytest
 from livegate_cli.main import main
 
-from tests.cli.harness import COMMAND, child, livegate
+from tests.cli.harness import child, livegate
 
 
 def test_help_names_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,12 +45,3 @@ def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
     with child(tmp_path, sys.executable, "-c", patched, env={"LIVE_UPSTREAM": "ws://a"}) as run:
         assert run.ends() == 0
         assert "Traceback" not in run.text
-
-
-def test_ctrl_c_when_only_some_programs_have_started(tmp_path: Path) -> None:
-    env = {"LIVE_UPSTREAM": "ws://127.0.0.1:9", "WORKERS": "3"}
-    with child(tmp_path, *COMMAND, env=env) as run:
-        run.says("started (pid=")
-        os.kill(run.process.pid, signal.SIGINT)
-        assert run.ends() == 0
-        assert run.text.endswith("livegate: stopped")

@@ -1,7 +1,5 @@
 """Which processes a run starts, with which environment."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,7 +64,7 @@ def test_the_simulators_account_is_the_brokers_alone_and_is_waited_for() -> None
     planned = plan(LIVE_UPSTREAM="simulator", GOOGLE_APPLICATION_CREDENTIALS="/my/key.json")
     broker = planned["token-broker"]
     assert broker.env["GOOGLE_APPLICATION_CREDENTIALS"] == "/run/account.json"
-    assert broker.after == Path("/run/account.json")
+    assert float(broker.env["CREDENTIALS_WAIT_S"]) > 0
     assert planned["simulator"].env["SERVICE_ACCOUNT_FILE"] == "/run/account.json"
     assert "SERVICE_ACCOUNT_FILE" not in planned["edge"].env
 
@@ -76,7 +74,7 @@ def test_with_vertex_the_operators_account_is_used_and_nothing_waited_for() -> N
         "token-broker"
     ]
     assert broker.env["GOOGLE_APPLICATION_CREDENTIALS"] == "/my/key.json"
-    assert broker.after is None
+    assert "CREDENTIALS_WAIT_S" not in broker.env
 
 
 def test_other_settings_pass_on() -> None:
@@ -118,24 +116,5 @@ def test_tls_is_the_edges() -> None:
     assert "TLS_KEY_FILE" not in plan()["edge"].env
 
 
-def test_the_shell_command_quotes_and_waits(tmp_path: Path) -> None:
-    """Until the file has content: the simulator makes it, then writes it."""
-    there, slept = tmp_path / "it's there", tmp_path / "slept"
-    there.write_text("")
-    sleep = tmp_path / "sleep"
-    sleep.write_text(f'#!/bin/sh\n: >"{slept}"\n')
-    sleep.chmod(0o755)
-    program = Program("p", ("printf", "%s|", "a b", "$HOME"), {}, after=there)
-    with subprocess.Popen(
-        ["/bin/sh", "-c", shell(program)],
-        stdout=subprocess.PIPE,
-        env={"PATH": f"{tmp_path}:{os.defpath}"},
-    ) as process:
-        while not slept.exists():
-            assert process.poll() is None, "it did not wait"
-        there.write_text("{}")
-        assert process.communicate(timeout=10)[0] == b"a b|$HOME|"
-
-
-def test_without_a_file_to_wait_for_the_command_starts() -> None:
+def test_the_shell_command_quotes_and_leaves_no_shell() -> None:
     assert shell(Program("p", ("true", "a;b"), {})) == "exec true 'a;b'"

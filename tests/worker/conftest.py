@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from livegate_worker import worker
 from livegate_worker.settings import WorkerSettings
 
 from tests.support.processes import redis
@@ -22,3 +23,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name in ours or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The played edge is often gone before the worker: no use to wait for it."""
+    monkeypatch.setattr(worker, "LAST_FRAMES_S", 0.05)

@@ -178,11 +178,14 @@ def test_a_missing_secret_is_said_at_the_start(capsys: pytest.CaptureFixture[str
 # The end
 
 
-async def test_drain_takes_nothing_more_and_tells_the_sessions(redis_url: str) -> None:
+async def test_drain_takes_nothing_more_and_tells_the_sessions(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAST_FRAMES_S", 10)
     async with (
         live_api() as api,
         edge(redis_url) as playing,
-        worker(redis_url, live_upstream=api.url, drain_s=10) as running,
+        worker(redis_url, live_upstream=api.url) as running,
     ):
         call = await playing.offer()
         await until(lambda: call.live, "live")

@@ -19,14 +19,11 @@ class Program:
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str]
-    after: Path | None = None
-    """Start only when this file is there."""
 
 
 def shell(program: Program) -> str:
     """The program as a shell command."""
-    wait = f"until [ -s {shlex.quote(str(program.after))} ]; do sleep 0.05; done; "
-    return (wait if program.after else "") + f"exec {shlex.join(program.command)}"
+    return f"exec {shlex.join(program.command)}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,8 @@ def programs(
         broker = {"PORT": str(ports.broker), "ADMIN_PORT": str(ports.broker_admin)}
         if simulated:
             broker["GOOGLE_APPLICATION_CREDENTIALS"] = str(files.service_account)
-        after = files.service_account if simulated else None
-        planned.append(Program("token-broker", _python("livegate_broker"), common | broker, after))
+            broker["CREDENTIALS_WAIT_S"] = "30"  # the simulator makes it as it starts
+        planned.append(Program("token-broker", _python("livegate_broker"), common | broker))
     planned += [
         Program(f"worker-{number}", _python("livegate_worker"), common | {"ADMIN_PORT": str(port)})
         for number, port in enumerate(ports.workers, 1)

