@@ -187,6 +187,11 @@ class Worker:
                 del self._sessions[session_id]
             self._slots.release()
 
+    @property
+    def _pause_s(self) -> float:
+        """Until the next report and look at the token: short while there is none."""
+        return REPORT_S if self._tokens is None or self._tokens.problem is None else RETRY_S
+
     async def _report(self) -> None:
         while True:
             if time.monotonic() - self._upstream_failed_at > FAILURE_COUNTS_S:
@@ -205,7 +210,7 @@ class Worker:
                 metrics.WORKER_QUEUE_AGE.set(age_s)
             except (RedisError, OSError, TimeoutError):
                 log.debug("no report: Redis does not answer")
-            await asyncio.sleep(REPORT_S)
+            await asyncio.sleep(self._pause_s)
 
     async def _keep_token(self, tokens: Tokens) -> None:
         """Ask ahead, so that a session need not wait and the report tells the truth."""
@@ -219,4 +224,4 @@ class Worker:
             else:
                 if before:
                     log.info("the token broker answers")
-            await asyncio.sleep(REPORT_S)
+            await asyncio.sleep(self._pause_s)
