@@ -103,7 +103,7 @@ def test_ctrl_c_under_make_is_a_good_end(makefile: Path) -> None:
         make.types(b"\x1a\x03")
         assert make.ends() == 0
         assert "Error" not in make.text
-        assert make.text.endswith("livegate: stopped")
+        assert "livegate: stopped" in make.text
 
 
 def test_a_closed_terminal_ends_everything(makefile: Path) -> None:

@@ -106,3 +106,10 @@ def test_print_config_shows_no_password(
     said = capsys.readouterr().out
     assert "hunter2" not in said
     assert "SETUP_TIMEOUT_S=10" in said
+
+
+def test_a_model_that_google_has_retired_is_offered_only_by_others() -> None:
+    retired = "gemini-2.0-flash-live-preview-04-09"
+    assert retired in EdgeSettings(live_upstream="simulator").allowed_models
+    assert retired not in EdgeSettings(live_upstream="vertex").allowed_models
+    assert EdgeSettings(live_upstream="vertex", models=retired).allowed_models == (retired,)

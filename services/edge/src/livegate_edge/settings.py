@@ -1,5 +1,6 @@
 """The edge's settings."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +9,12 @@ from livegate.serve import Tls
 from livegate.settings import RedisSettings
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
+
+
+def _is_served(model: models.Model, platform: str) -> bool:
+    """Whether Google still has the model on this platform."""
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return platform in model.platforms and (model.retires is None or today < model.retires)
 
 
 class EdgeSettings(RedisSettings):
@@ -64,7 +71,7 @@ class EdgeSettings(RedisSettings):
         ids = self.models or tuple(
             model.id
             for model in catalogue.models
-            if not self.platform or self.platform in model.platforms
+            if not self.platform or _is_served(model, self.platform)
         )
         default = self.default_model or catalogue.default_model
         first = default if default in ids else ids[0]
