@@ -1,5 +1,6 @@
 """The edge's routes over real HTTP: what they say, and that each answer has its headers."""
 
+import datetime as dt
 import json
 from collections.abc import AsyncIterator
 from importlib import resources
@@ -65,7 +66,12 @@ def test_limits_are_the_data_files_but_for_the_settings() -> None:
 
 @pytest.mark.parametrize("platform", ["vertex", "developer"])
 def test_only_models_of_the_platform(platform: str) -> None:
-    expected = [model["id"] for model in DATA["models"] if platform in model["platforms"]]
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    expected = [
+        model["id"]
+        for model in DATA["models"]
+        if platform in model["platforms"] and not (model["retires"] and model["retires"] <= today)
+    ]
     described = config(live_upstream=platform)
     assert sorted(model["id"] for model in described["models"]) == sorted(expected)
     assert described["default_model"] in expected

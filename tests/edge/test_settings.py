@@ -1,5 +1,6 @@
 """The edge's settings: which models are allowed, and what a bad value does."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from livegate_edge.settings import EdgeSettings
 
 CATALOGUE = models.load()
 IDS = [model.id for model in CATALOGUE.models]
-VERTEX = [model.id for model in CATALOGUE.models if "vertex" in model.platforms]
-DEVELOPER = [model.id for model in CATALOGUE.models if "developer" in model.platforms]
+TODAY = dt.datetime.now(dt.UTC).date().isoformat()
+SERVED = [model for model in CATALOGUE.models if not (model.retires and model.retires <= TODAY)]
+VERTEX = [model.id for model in SERVED if "vertex" in model.platforms]
+DEVELOPER = [model.id for model in SERVED if "developer" in model.platforms]
 
 
 @pytest.fixture(autouse=True)
