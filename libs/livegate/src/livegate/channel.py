@@ -10,7 +10,7 @@ from collections import deque
 
 import msgspec
 
-from livegate.frame import AUDIO, CLOSE, INTERRUPTED, SKIP, VIDEO
+from livegate.frame import AUDIO, CLOSE, INTERRUPTED, MEDIA, SKIP
 
 WINDOW_BYTES = 256 << 10
 """What may be in flight in each direction of a session; one message may always be."""
@@ -80,7 +80,7 @@ class Sender:
         size = size_of(payload)
         self.kept_bytes += size
         self.unreceived_bytes += size
-        if kinds in (AUDIO, VIDEO):
+        if kinds in MEDIA:
             self.media_bytes += size
             self._media.append(item)
         return item.seq
@@ -174,7 +174,7 @@ class Sender:
     def _discard(self, item: Item) -> None:
         size = len(item.payload)
         self.kept_bytes -= size
-        if item.kinds in (AUDIO, VIDEO):
+        if item.kinds in MEDIA:
             self.media_bytes -= size_of(item.payload)
         if item.seq > self.received:
             self.unreceived_bytes -= size
@@ -184,7 +184,7 @@ class Sender:
     def _forget(self, item: Item) -> None:
         size = size_of(item.payload)
         self.kept_bytes -= size
-        if item.kinds in (AUDIO, VIDEO):
+        if item.kinds in MEDIA:
             self.media_bytes -= size
         if self._media and self._media[0] is item:
             self._media.popleft()

@@ -109,4 +109,4 @@ def _is_covered(entry: Entry, index: int | None, now: float) -> bool:
 
 
 def _is_old(entry: Entry, before: float) -> bool:
-    return entry.kinds in (frame.AUDIO, frame.VIDEO) and entry.queued_at < before
+    return entry.kinds in frame.MEDIA and entry.queued_at < before
