@@ -7,8 +7,10 @@ from livegate_cli.plan import Files, Ports, Program, programs, shell
 from livegate_cli.settings import RunSettings
 
 PORTS = Ports(1, 2, 3, 4, 5, 6, (7, 8))
-FILES = Files(Path("/run/secret"), Path("/run/account.json"))
-TLS = Files(FILES.secret, FILES.service_account, Path("/run/cert"), Path("/run/key"))
+FILES = Files(Path("/run/secret"), Path("/run/seal-keys"), Path("/run/account.json"))
+TLS = Files(
+    FILES.secret, FILES.seal_keys, FILES.service_account, Path("/run/cert"), Path("/run/key")
+)
 
 
 def plan(files: Files = FILES, **environ: str) -> dict[str, Program]:

@@ -52,13 +52,15 @@ class Client:
         self.gone = False
         self.reads = 0
         self.seq = 0
+        self.epoch = 1
         subprotocols = ["other", SUBPROTOCOL] if self.livegate_v1 else []
         scope = {"type": "websocket", "path": self.path, "subprotocols": subprotocols}
         self.connection = ClientConnection(self.gateway, scope, self._receive, self._send)
         self.gateway.exchange.send = self._out  # type: ignore[method-assign]
 
     def _out(self, mailbox: bytes, frames: Any) -> None:
-        self.frames += [(mailbox, frame.unpack(*outgoing)) for outgoing in frames]
+        if mailbox:
+            self.frames += [(mailbox, frame.unpack(*outgoing)) for outgoing in frames]
 
     async def _receive(self) -> Message:
         self.reads += 1
@@ -94,6 +96,15 @@ class Client:
         return [json.loads(body) for body in bodies if body]
 
     @property
+    def messages(self) -> list[Any]:
+        """What it got that is not a notice."""
+        return [message for message in self.heard if "livegate" not in message]
+
+    @property
+    def notices(self) -> list[Any]:
+        return [message["livegate"] for message in self.heard if "livegate" in message]
+
+    @property
     def close(self) -> tuple[int, str] | None:
         last = self.sent[-1]
         return (last["code"], last["reason"]) if last["type"] == "websocket.close" else None
@@ -101,9 +112,16 @@ class Client:
     # The worker
 
     def to_edge(
-        self, kinds: int, payload: bytes = b"", *, epoch: int = 1, seq: int = 0, received: int = 0
+        self,
+        kinds: int,
+        payload: bytes = b"",
+        *,
+        epoch: int | None = None,
+        seq: int = 0,
+        received: int = 0,
     ) -> None:
         session = self.connection.link.session
+        epoch = self.epoch if epoch is None else epoch
         incoming = Frame(kinds, session, epoch, seq, 0, received, 0, payload)
         self.connection.on_frame(incoming, asyncio.get_running_loop().time())
 
@@ -113,7 +131,8 @@ class Client:
         self.to_edge(kinds, msgspec.json.encode(content), seq=self.seq)
 
     def claimed(self, epoch: int = 1, mailbox: bytes = WORKER) -> None:
-        self.to_edge(frame.CLAIM, mailbox, epoch=epoch)
+        self.epoch = epoch
+        self.to_edge(frame.CLAIM, mailbox)
 
     def went_to(self, mailbox: bytes = WORKER) -> list[Frame]:
         return [sent for to, sent in self.frames if to == mailbox]
@@ -162,6 +181,9 @@ class Worker:
         pass
 
     def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
+        pass
+
+    def on_lapse(self) -> None:
         pass
 
     async def take(self) -> Offer:

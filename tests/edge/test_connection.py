@@ -9,6 +9,7 @@ from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate_edge.gateway import Gateway
 from livegate_edge.session import OPEN_TIMEOUT_S, OfferSession, WithdrawOffer
+from livegate_edge.tickets import Ticket
 
 from tests.edge.harness import (
     GOOGLE,
@@ -52,11 +53,14 @@ async def test_notices_only_for_livegate_v1_and_in_the_paths_own_frames(
         client.relay(frame.CONTENT, {"serverContent": {"text": "ü"}})
         expected: list[object] = [{"setupComplete": {}}, {"serverContent": {"text": "ü"}}]
         if livegate_v1:
+            await until(lambda: client.notices, "the first notice")
             session = client.connection.link.session.hex()
+            token = client.notices[0]["token"]
             expected[:0] = [
-                {"livegate": {"session": session, "state": "connecting"}},
+                {"livegate": {"session": session, "state": "connecting", "token": token}},
                 {"livegate": {"state": "live"}},
             ]
+            assert gateway.tickets.open(token) == Ticket(bytes.fromhex(session), 0, 0, None)
         await until(lambda: client.heard == expected, "messages and notices, in order")
         assert all(set(message) == {"type", kind} for message in client.sent[1:])
         assert client.sent[0]["subprotocol"] == ("livegate.v1" if livegate_v1 else None)

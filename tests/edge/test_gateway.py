@@ -220,7 +220,10 @@ def test_once_redis_was_there_its_absence_costs_no_readiness() -> None:
     assert gateway.not_ready == ["Redis evicts keys"]
 
 
-async def test_the_drain_waits_for_the_owners_and_takes_nobody_new(redis_url: str) -> None:
+async def test_the_drain_waits_for_the_owners_and_takes_nobody_new(
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAST_FRAMES_S", 15)
     async with (
         edge(redis_url, drain_s=15) as running,
         worker(redis_url) as playing,
@@ -231,19 +234,48 @@ async def test_the_drain_waits_for_the_owners_and_takes_nobody_new(redis_url: st
         offer = await playing.take()
         playing.send(offer, frame.CLAIM, playing.mailbox)
         await until(lambda: playing.got(frame.OPEN), "it is owned")
+        await client.send('{"realtimeInput":{"text":"last words"}}')
+        await until(lambda: playing.got(frame.TEXT), "the owner gets them")
         assert (await http.get(f"{running.http}/readyz")).status_code == 200
         running.stop.set()
         assert await closed(client) == (4001, Close.DRAINING.text)
-        await until(lambda: playing.got(frame.CLOSE), "the owner is told")
+        await until(lambda: playing.got(frame.AWAY), "the owner is told")
         ready = await http.get(f"{running.http}/readyz")
         assert ready.status_code == 503
         assert ready.json() == {"ready": False, "missing": ["this edge is going away"]}
         async with connect(f"{running.ws}/ws", proxy=None) as late:
             assert await closed(late) == (1001, Close.DRAINING.text)
-        (close,) = playing.got(frame.CLOSE)
-        header = frame.pack_header(0, offer.session, 1, 0, 0, close.seq, 0)
+        assert await admin.exists(running.gateway.mailbox)
+        header = frame.pack_header(0, offer.session, 1, 0, 0, 1, 0)
         playing.bus.send(offer.mailbox, header, b"")
-        await until(lambda: not running.gateway.exchange.members, "the owner took note")
+
+        async def retired() -> bool:
+            return not await admin.exists(running.gateway.mailbox)
+
+        await until(retired, "the owner took note")
+        assert not playing.got(frame.CLOSE), "the page goes on elsewhere"
+
+
+async def test_the_drain_serves_others_to_the_end_of_the_grace(redis_url: str) -> None:
+    async with (
+        worker(redis_url) as playing,
+        edge(redis_url, drain_s=0.5) as running,
+        connect(f"{running.ws}/ws", proxy=None) as client,
+    ):
+        await client.send(SETUP)
+        offer = await playing.take()
+        playing.send(offer, frame.CLAIM, playing.mailbox)
+        await until(lambda: playing.got(frame.OPEN), "it is owned")
+        playing.send(offer, frame.SETUP_COMPLETE, b'{"setupComplete":{}}', seq=1)
+        assert await client.recv() == '{"setupComplete":{}}'
+        running.stop.set()
+        assert await client.recv() == '{"goAway":{"timeLeft":"0.5s"}}'
+        await client.send('{"realtimeInput":{"text":"still there?"}}')
+        await until(lambda: playing.got(frame.TEXT), "the owner gets it")
+        playing.send(offer, frame.TEXT, b'{"text":"yes"}', seq=2)
+        assert await client.recv() == '{"text":"yes"}'
+        assert await closed(client) == (1001, Close.DRAINING.text)
+        await until(lambda: playing.got(frame.CLOSE), "a session that can't go on elsewhere")
 
 
 async def test_the_drain_has_an_end_though_an_owner_is_silent(redis_url: str, admin: Redis) -> None:

@@ -1,7 +1,5 @@
 """The edge's session machine, event by event."""
 
-from typing import Any
-
 import msgspec
 import pytest
 from livegate import frame, record
@@ -17,72 +15,37 @@ from livegate_edge.session import (
     Announce,
     Attach,
     Detach,
-    EdgeSession,
     Finish,
     Forget,
     Notice,
     OfferSession,
     Output,
     Relay,
+    Saved,
     SendTo,
     State,
     WithdrawOffer,
 )
 
-SESSION = bytes(range(16))
-SETUP = b'{"model":"gemini-3.8-live"}'
-WORKER, FORMER = b"worker:w:in", b"worker:f:in"
-OWNER_TIMEOUT_S = 20.0
-
-
-def from_worker(
-    kinds: int, seq: int = 0, epoch: int = 1, payload: bytes = b"x", received: int = 0
-) -> Frame:
-    return Frame(kinds, SESSION, epoch, seq, 0, received, 0, payload)
-
-
-def claim(epoch: int = 1, mailbox: bytes = WORKER) -> Frame:
-    return from_worker(frame.CLAIM, epoch=epoch, payload=mailbox)
-
-
-def waiting() -> EdgeSession:
-    return EdgeSession(SESSION, msgspec.Raw(SETUP), 0.0, OWNER_TIMEOUT_S)
-
-
-def owned() -> EdgeSession:
-    """Claimed, opened and heard."""
-    session = waiting()
-    session.on_frame(claim(), 0.0)
-    session.link.attach(WORKER, 1)
-    session.opened(0.0)
-    session.on_frame(from_worker(0), 0.0)
-    return session
-
-
-def ended() -> EdgeSession:
-    session = owned()
-    session.on_frame(from_worker(frame.CLOSE, 1, payload=CLOSE_PAYLOAD), 0.0)
-    assert session.state is State.ENDED
-    return session
-
-
-CLOSING = Closing.of(Close.UPSTREAM_REFUSED, "bad voice", 1007)
-CLOSE_PAYLOAD = msgspec.json.encode(CLOSING)
-LEFT = Closing.of(Close.ENDED, "the client left")
-
-
-def read(outputs: list[Any]) -> list[Frame]:
-    """The frames among the outputs."""
-    return [frame.unpack(*output) for output in outputs if isinstance(output, tuple)]
-
-
-def others(outputs: list[Output]) -> list[Output]:
-    return [output for output in outputs if not isinstance(output, tuple)]
-
-
-def kinds_and_seqs(outputs: list[Any]) -> list[tuple[int, int]]:
-    return [(f.kinds, f.seq) for f in read(outputs)]
-
+from tests.edge.frames import (
+    CLOSE_PAYLOAD,
+    CLOSING,
+    FORMER,
+    LEFT,
+    OWNER_TIMEOUT_S,
+    SESSION,
+    SETUP,
+    WORKER,
+    claim,
+    ended,
+    from_worker,
+    kinds_and_seqs,
+    others,
+    owned,
+    read,
+    recorded,
+    waiting,
+)
 
 # Waiting for an owner
 
@@ -240,12 +203,9 @@ def test_a_record_frees_what_it_covers() -> None:
     session = owned()
     for number in range(3):
         session.uplink(frame.TEXT, b"%d" % number, 0.0)
-    new = record.Record(setup=msgspec.Raw(SETUP), released=2, handle="h")
-    outputs = session.on_frame(
-        from_worker(frame.RECORD, 1, payload=record.encode(new), received=3), 0.0
-    )
-    assert outputs == [], "a client never sees it"
-    assert session.record == new
+    outputs = session.on_frame(recorded(1, released=2, handle="h", received=3), 0.0)
+    assert outputs == [Saved(2, "h", 2)], "a client never sees more of it"
+    assert (session.record.released, session.record.handle) == (2, "h")
     assert session.link.sender.released == 2
     assert session.link.receiver.consumed == 1
 
@@ -253,8 +213,7 @@ def test_a_record_frees_what_it_covers() -> None:
 def test_a_record_out_of_order_counts_for_nothing() -> None:
     session = owned()
     session.uplink(frame.TEXT, b"a", 0.0)
-    new = record.Record(setup=msgspec.Raw(SETUP), released=1)
-    session.on_frame(from_worker(frame.RECORD, 2, payload=record.encode(new)), 0.0)
+    assert session.on_frame(recorded(2, released=1), 0.0) == []
     assert session.record.released == 0
     assert session.link.sender.released == 0
 
@@ -267,7 +226,9 @@ def test_downlink_is_relayed_once_in_order() -> None:
     seen: list[Output] = []
     for seq, payload in ((1, b"a"), (1, b"a"), (3, b"c"), (2, b"b"), (3, b"c")):
         seen += session.on_frame(from_worker(frame.AUDIO, seq, payload=payload), 0.0)
-    assert seen == [Relay(frame.AUDIO, payload) for payload in (b"a", b"b", b"c")]
+    assert seen == [
+        Relay(frame.AUDIO, payload, seq) for seq, payload in ((1, b"a"), (2, b"b"), (3, b"c"))
+    ]
 
 
 def test_what_is_written_is_told_by_the_next_tick() -> None:
@@ -291,8 +252,7 @@ def test_half_a_window_is_told_at_once() -> None:
 def test_a_record_is_not_released_before_what_came_ahead_of_it() -> None:
     session = owned()
     session.on_frame(from_worker(frame.AUDIO, 1), 0.0)
-    new = record.encode(record.Record(setup=msgspec.Raw(SETUP)))
-    session.on_frame(from_worker(frame.RECORD, 2, payload=new), 0.0)
+    session.on_frame(recorded(2), 0.0)
     assert session.link.released == 0, "the client has nothing yet"
     session.relayed(b"x")
     assert session.link.released == 2
@@ -337,7 +297,7 @@ def test_the_owner_is_waited_for_in_vain() -> None:
 def test_downlink_of_an_ending_session_is_still_taken() -> None:
     session = owned()
     session.client_left(LEFT, 1.0)
-    assert session.on_frame(from_worker(frame.AUDIO, 1), 1.0) == [Relay(frame.AUDIO, b"x")]
+    assert session.on_frame(from_worker(frame.AUDIO, 1), 1.0) == [Relay(frame.AUDIO, b"x", 1)]
 
 
 def test_an_owners_close_finishes_the_client_and_lets_the_owner_go() -> None:

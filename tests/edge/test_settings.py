@@ -4,7 +4,9 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from livegate import models
+from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
 
 CATALOGUE = models.load()
@@ -78,6 +80,8 @@ def test_a_default_that_is_not_allowed_does_not_become_allowed() -> None:
         ("MAX_MESSAGE_BYTES", "0"),
         ("MAX_MESSAGE_BYTES", "4MB"),
         ("TLS_PORT", "65536"),
+        ("RESUME_WINDOW_S", "0"),
+        ("DRAIN_S", "-1"),
     ],
 )
 def test_a_bad_value_is_said_with_its_name(
@@ -116,3 +120,35 @@ def test_a_model_that_google_has_retired_is_offered_only_by_others() -> None:
     assert retired in EdgeSettings(live_upstream="simulator").allowed_models
     assert retired not in EdgeSettings(live_upstream="vertex").allowed_models
     assert EdgeSettings(live_upstream="vertex", models=retired).allowed_models == (retired,)
+
+
+# Keys
+
+
+def test_without_a_file_there_are_no_keys() -> None:
+    assert EdgeSettings().seal_keys == ()
+
+
+@pytest.mark.parametrize("text", ["{}\n{}\n", "{}\r\n{}", "\n {} \n\n{}"])
+def test_keys_stand_one_a_line_in_their_order(text: str, tmp_path: Path) -> None:
+    first, second = Fernet.generate_key(), Fernet.generate_key()
+    file = tmp_path / "keys"
+    file.write_bytes(text.format(first.decode(), second.decode()).encode())
+    assert EdgeSettings(seal_keys_file=file).seal_keys == (first, second)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", "no-key", "{key}\nshort", "# {key}"])
+def test_a_bad_file_of_keys_is_said_at_the_start_and_not_shown(
+    content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = Fernet.generate_key().decode()
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_text(content.format(key=key))
+    with pytest.raises(SystemExit) as caught:
+        Gateway(EdgeSettings(redis_url="redis://127.0.0.1:1/0", seal_keys_file=file))
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("livegate: SEAL_KEYS_FILE: ")
+    assert str(file) in said
+    assert key not in said

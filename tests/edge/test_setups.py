@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from livegate.envelope import MessageError
 from livegate.models import UnknownModelError
 from livegate_edge import setups
+from livegate_edge.setups import Resumption
 
 ALLOWED = ("gemini-live-2.5-flash-native-audio", "gemini-3.8-live")
 
@@ -78,3 +79,51 @@ def test_any_fields_survive(fields: dict[str, object]) -> None:
     fields["model"] = ALLOWED[1]
     setup = msgspec.json.encode(fields)
     assert msgspec.json.decode(resolve(setup)) == msgspec.json.decode(setup)
+
+
+# Resumption
+
+
+def resumption(setup: bytes) -> Resumption | None:
+    return setups.resumption(msgspec.Raw(setup))
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [b"{}", b'{"sessionResumption":null}', b'{"session_resumption":null}', b'{"resumption":{}}'],
+)
+def test_who_did_not_ask_for_resumption(setup: bytes) -> None:
+    assert resumption(setup) is None
+
+
+@pytest.mark.parametrize("name", ["sessionResumption", "session_resumption"])
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("{}", Resumption()),
+        ('{"handle":"h"}', Resumption("h")),
+        ('{"transparent":true}', Resumption(transparent=True)),
+        ('{"handle":"h","transparent":true}', Resumption("h", transparent=True)),
+        ('{"handle":null,"transparent":null}', Resumption()),
+        ('{"handle":"h","novel":{}}', Resumption("h")),
+    ],
+)
+def test_what_was_asked_for(name: str, value: str, asked: Resumption) -> None:
+    assert resumption(f'{{"model":"m","{name}":{value}}}'.encode()) == asked
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[]", "true", '"handle"', "7", '{"handle":7}', '{"handle":{}}', '{"transparent":"yes"}'],
+)
+def test_a_wish_that_cannot_be_read(value: str) -> None:
+    with pytest.raises(MessageError, match=r"^setup.sessionResumption: "):
+        resumption(f'{{"sessionResumption":{value}}}'.encode())
+
+
+@pytest.mark.parametrize(
+    "setup", [b"[]", b'{"\xff":1}', b'{"sessionResumption":{"handle":"\xff"}}']
+)
+def test_a_setup_that_cannot_be_read(setup: bytes) -> None:
+    with pytest.raises(MessageError, match=r"^setup"):
+        resumption(setup)

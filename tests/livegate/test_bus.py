@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from livegate import frame, keys, metrics
-from livegate.bus import Bus
+from livegate.bus import LAPSE_S, Bus
 from livegate.frame import Frame
 from livegate.liveness import Pulse
 from redis.asyncio import Redis
@@ -28,6 +28,7 @@ class Recorder:
         self.connected = 0
         self.gone: list[bytes] = []
         self.peers: list[tuple[bytes, Pulse]] = []
+        self.lapses = 0
 
     @property
     def seqs(self) -> list[int]:
@@ -44,6 +45,9 @@ class Recorder:
 
     def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
         self.peers.append((mailbox, pulse))
+
+    def on_lapse(self) -> None:
+        self.lapses += 1
 
 
 class Process:
@@ -304,6 +308,31 @@ async def test_a_frozen_redis_kills_nobody_and_is_left(redis_url: str, admin: Re
         a.send(b.mailbox, 2)
         await until(lambda: 2 in b.heard.seqs, "frames go again")
         assert (b.mailbox, Pulse.DEAD) not in a.heard.peers
+        assert a.heard.lapses == 1, "but others may have given it up"
+
+
+@pytest.mark.usefixtures("fast_heartbeat")
+async def test_a_pause_of_ones_own_is_told_once(redis_url: str) -> None:
+    """Others may have found this process dead meanwhile."""
+    async with on_bus(redis_url, "a") as a:
+        beats = a.bus._count
+        await until(lambda: a.bus._count > beats + 2, "its heart beats")
+        lapsed = [a.bus.lapsed]
+        a.bus.healthy_at -= LAPSE_S
+        lapsed.append(a.bus.lapsed)
+        await until(lambda: a.heard.lapses, "it is told")
+        assert [*lapsed, a.bus.lapsed] == [False, True, False]
+        beats = a.bus._count
+        await until(lambda: a.bus._count > beats + 2, "its heart beats on")
+        assert a.heard.lapses == 1
+
+
+async def test_the_first_heartbeat_is_no_lapse(redis_url: str) -> None:
+    async with on_bus(redis_url, "a", ready=False) as a:
+        lapsed = [a.bus.lapsed]
+        await a.ready()
+        assert [*lapsed, a.bus.lapsed] == [True, False], "no act before Redis has heard of it"
+        assert a.heard.lapses == 0
 
 
 # What Redis must be, and what must not be said

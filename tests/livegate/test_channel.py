@@ -632,3 +632,23 @@ def test_finish_consumes_all_that_was_accepted() -> None:
         receiver.accept(seq)
     receiver.finish()
     assert receiver.tell() == 2
+
+
+# A number further on
+
+
+def test_skipped_numbers_are_sent_as_such() -> None:
+    sender = Sender()
+    sender.push(TEXT, b"one", 0.0)
+    sender.skip_to(4, 1.0)
+    sender.push(TEXT, b"four", 1.0)
+    taken = [(item.seq, item.kinds, item.payload) for item in sender.take()]
+    assert taken == [(1, TEXT, b"one"), (2, SKIP, b""), (3, SKIP, b""), (4, TEXT, b"four")]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_number_that_was_there_or_is_next_skips_nothing(number: int) -> None:
+    sender = Sender()
+    sender.push(TEXT, b"one", 0.0)
+    sender.skip_to(number, 0.0)
+    assert sender.next == 2

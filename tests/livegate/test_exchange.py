@@ -53,6 +53,10 @@ class Session:
         del now
         self.told.append("dead")
 
+    def lapsed(self, now: float) -> None:
+        del now
+        self.told.append("lapsed")
+
     def tick(self, now: float) -> None:
         del now
         self.told.append("tick")
@@ -168,6 +172,78 @@ async def test_a_mailbox_that_is_gone_is_tried_once_for_many_replies(exchange: E
     exchange.on_mailbox_gone(PEER)
     await until(lambda: one.told == ["resync"] * 2, "and again")
     assert other.told == []
+
+
+async def test_a_lapse_is_told_to_all(exchange: Exchange) -> None:
+    one, other = joined(exchange, 1), joined(exchange, 2, OTHER)
+    exchange.on_lapse()
+    assert one.told == other.told == ["lapsed"]
+
+
+async def test_a_lapse_may_end_a_session(exchange: Exchange) -> None:
+    one, other = joined(exchange, 1), joined(exchange, 2)
+    one.lapsed = lambda _: exchange.leave(other)  # type: ignore[method-assign, assignment]
+    other.lapsed = lambda _: exchange.leave(one)  # type: ignore[method-assign, assignment]
+    exchange.on_lapse()
+    assert exchange.members == {}
+
+
+Written = list[tuple[bytes, Frame]]
+
+
+@pytest.fixture
+def written(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Written:
+    """What goes to the bus: mailbox and frame."""
+    frames: Written = []
+
+    def send(mailbox: bytes, header: bytes, payload: bytes) -> None:
+        frames.append((mailbox, frame.unpack(header, payload)))
+
+    monkeypatch.setattr(exchange.bus, "send", send)
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (frame.CLAIM, frame.FENCE),
+        (frame.JOIN, frame.FENCE | frame.JOIN),
+        (frame.ECHO, frame.FENCE | frame.JOIN),
+    ],
+)
+async def test_who_asks_for_a_session_that_is_not_here_is_told(
+    exchange: Exchange, written: Written, asked: int, answer: int
+) -> None:
+    """A claim's worker lets go; an edge that joins begins again."""
+    session = bytes([9] * 16)
+    exchange.on_frame(Frame(asked, session, 4, 0, 0, 0, 0, OTHER))
+    assert written == [(OTHER, Frame(answer, session, 5, 0, 0, 0, 0, b""))]
+
+
+async def test_an_answer_for_a_session_that_is_not_here_is_dropped(
+    exchange: Exchange, written: Written
+) -> None:
+    exchange.on_frame(Frame(frame.ECHO, bytes([9] * 16), 4, 0, 0, 0, 0, b""))
+    assert written == []
+
+
+@pytest.mark.parametrize("kinds", [0, frame.TEXT, frame.AWAY, frame.FENCE])
+async def test_other_frames_of_a_session_that_is_not_here_are_dropped(
+    exchange: Exchange, written: Written, kinds: int
+) -> None:
+    exchange.on_frame(Frame(kinds, bytes([9] * 16), 4, 1, 0, 0, 0, OTHER))
+    assert written == []
+
+
+async def test_without_a_mailbox_nothing_is_written(exchange: Exchange, written: Written) -> None:
+    session = joined(exchange, 1)
+    exchange.detach(session)
+    session.resync(0.0)
+    session.push(b"x")
+    assert written == []
+    exchange.attach(session, OTHER, 2)
+    session.pump()
+    assert [(to, sent.seq) for to, sent in written] == [(OTHER, 1)]
 
 
 async def test_every_session_gets_a_tick(

@@ -1,6 +1,7 @@
 """Keys: names as the table says, and all of them in it."""
 
 from livegate import keys
+from livegate.ownership import REGISTER_S
 
 
 def test_mailboxes_and_heartbeats() -> None:
@@ -9,6 +10,7 @@ def test_mailboxes_and_heartbeats() -> None:
     assert keys.heartbeat(b"worker:ab12:in") == b"hb:ab12"
     assert keys.heartbeat(b"edge:ab12:out") == b"hb:ab12"
     assert keys.report("ab12") == b"worker:ab12:report"
+    assert keys.session(bytes(range(16))) == b"session:000102030405060708090a0b0c0d0e0f"
 
 
 def test_every_key_is_in_the_table() -> None:
@@ -17,9 +19,10 @@ def test_every_key_is_in_the_table() -> None:
         keys.edge_mailbox("{id}"),
         keys.heartbeat(b"edge:{id}:out"),
         keys.report("{id}"),
+        keys.session(b"\x01").replace(b"01", b"{id}"),
         *(value for value in vars(keys).values() if isinstance(value, bytes)),
     ]
-    assert len(made) == 7
+    assert len(made) == 8
     for key in made:
         assert f"| `{key.decode()}` |" in str(keys.__doc__)
 
@@ -27,3 +30,7 @@ def test_every_key_is_in_the_table() -> None:
 def test_a_process_outlives_the_freeze_it_should_survive() -> None:
     assert keys.PROCESS_TTL_MS == 10_000
     assert keys.REPORT_TTL_MS == 3_000
+
+
+def test_an_owner_may_miss_several_registrations() -> None:
+    assert keys.SESSION_TTL_MS >= 5 * REGISTER_S * 1000

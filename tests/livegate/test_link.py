@@ -110,3 +110,33 @@ def test_attach_listens_anew() -> None:
     edge.accept(incoming(1))
     edge.attach(b"worker:2:in", 4)
     assert (edge.peer, edge.epoch, edge.heard) == (b"worker:2:in", 4, False)
+
+
+def test_open_and_join_say_what_was_accepted_others_what_was_consumed() -> None:
+    edge = link(accepted=4)
+    edge.accept(incoming(5))
+    told = [read(edge.control(kinds)).received for kinds in (frame.OPEN, frame.JOIN, frame.ECHO)]
+    assert told == [5, 5, 4]
+
+
+def test_what_was_released_is_told_too() -> None:
+    """Else the worker would keep, and say again, what the client has acknowledged."""
+    edge = link(accepted=4)
+    told = [edge.untold]
+    edge.released = 3
+    told.append(edge.untold)
+    edge.control(frame.FENCE)
+    told.append(edge.untold)
+    assert read(edge.control(0)).released == 3
+    assert [*told, edge.untold] == [False, True, True, False]
+
+
+def test_a_message_on_its_way_tells_what_was_released() -> None:
+    edge = link(accepted=4)
+    edge.released = 3
+    assert edge.pump(0.0) == []
+    before = edge.untold
+    edge.sender.push(frame.TEXT, b"x", 0.0)
+    [outgoing] = edge.pump(0.0)
+    assert read(outgoing).released == 3
+    assert (before, edge.untold) == (True, False)

@@ -63,7 +63,7 @@ def test_calls_are_open_until_answered(answer: dict[str, Any]) -> None:
     assert called_at(turn) == 4.0
     client(turn, answer, 5.0)
     assert called_at(turn) is None
-    assert is_quiet(turn)
+    assert waiting_since(turn) == 5.0, "now the model's turn goes on"
 
 
 def test_a_cancelled_call_is_not_open() -> None:
@@ -101,7 +101,46 @@ def test_the_model_owes_an_answer(message: dict[str, Any], waits: bool) -> None:
     client(turn, message, 7.0)
     assert waiting_since(turn) == (7.0 if waits else None)
     server(turn, SPEECH, 8.0)
+    assert waiting_since(turn) == 8.0, "the rest of the answer"
+    server(turn, content(generationComplete=True), 9.0)
+    assert waiting_since(turn) == 8.0, "its end"
+    server(turn, content(turnComplete=True), 9.5)
     assert waiting_since(turn) is None
+
+
+def test_a_turn_may_last_as_long_as_its_audio() -> None:
+    turn = Turn()
+    second = {"mimeType": "audio/pcm;rate=24000", "data": "A" * 64_000}
+    for now in (1.0, 1.1, 1.2):
+        server(turn, content(modelTurn={"parts": [{"inlineData": second}]}), now)
+    played = waiting_since(turn)
+    assert played is not None
+    assert 4.0 < played < 4.02
+    server(turn, content(interrupted=True), 2.0)
+    assert waiting_since(turn) is None
+
+
+def test_an_answer_that_stops_half_way_is_still_owed() -> None:
+    turn = Turn()
+    server(turn, SPEECH, 1.0)
+    server(turn, SPEECH, 2.0)
+    assert waiting_since(turn) == 2.0
+    server(turn, CALL, 3.0)
+    assert waiting_since(turn) is None, "the client has to answer first"
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_what_is_asked_while_it_speaks_is_owed_beyond_that_turn(*, interrupted: bool) -> None:
+    turn = Turn()
+    server(turn, SPEECH, 1.0)
+    client(turn, {"realtimeInput": {"text": "and?"}}, 2.0)
+    server(turn, SPEECH, 3.0)
+    server(turn, content(**{"interrupted" if interrupted else "generationComplete": True}), 4.0)
+    server(turn, content(turnComplete=True), 5.0)
+    assert waiting_since(turn) == 2.0
+    server(turn, SPEECH, 6.0)
+    server(turn, content(turnComplete=True), 7.0)
+    assert is_quiet(turn)
 
 
 def test_heard_speech_is_owed_an_answer_but_a_trailing_transcript_is_not() -> None:
@@ -119,4 +158,23 @@ def test_heard_speech_is_owed_an_answer_but_a_trailing_transcript_is_not() -> No
 def test_what_cannot_be_read_changes_nothing() -> None:
     turn = Turn()
     turn.on_server(server_kinds(b'{"toolCall":7}'), b'{"toolCall":7}', 0.0)
+    assert is_quiet(turn)
+
+
+def test_what_another_process_saw_is_gone_on_from() -> None:
+    turn = Turn()
+    turn.restore(["a", "b"], 5.0, speaking=True)
+    assert called_at(turn) == 5.0
+    client(turn, {"toolResponse": {"functionResponses": [{"id": "a"}]}}, 6.0)
+    assert [payload for _, payload in turn.cut()] == [
+        b'{"toolCallCancellation":{"ids":["b"]}}',
+        b'{"serverContent":{"interrupted":true}}',
+    ]
+
+
+def test_what_another_process_saw_replaces_what_was_known() -> None:
+    turn = Turn()
+    server(turn, CALL)
+    server(turn, SPEECH)
+    turn.restore([], 5.0, speaking=False)
     assert is_quiet(turn)

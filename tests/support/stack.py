@@ -1,9 +1,11 @@
 """Edge and workers as real processes over a real Redis."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cryptography.fernet import Fernet
 
 from tests.support.processes import Process, free_port, http_ok, python, redis, running
 
@@ -19,7 +21,10 @@ class Stack:
     redis_url: str
     admin: str
     edge: Process
+    others: list[tuple[str, Process]] = field(default_factory=list)
+    """Further edges: WebSocket base URL and process."""
     workers: list[Process] = field(default_factory=list)
+    start_worker: Callable[[], Awaitable[None]] = field(init=False)
 
 
 @contextlib.asynccontextmanager
@@ -28,50 +33,62 @@ async def stack(
     *,
     upstream: str,
     workers: int = 2,
+    edges: int = 1,
     redis_url: str | None = None,
     env: Mapping[str, str] | None = None,
     wait: bool = True,
 ) -> AsyncIterator[Stack]:
-    """One edge and `workers` workers that talk to `upstream`, ready unless `wait` is false.
+    """Edges and workers that talk to `upstream`, ready unless `wait` is false.
 
     `redis_url`: an existing server, or one is started; `env` goes to every process.
     """
     async with contextlib.AsyncExitStack() as running_all:
         if redis_url is None:
             redis_url = await running_all.enter_async_context(redis(folder))
-        port, admin_port = free_port(), free_port()
-        common = {"REDIS_URL": redis_url, "LIVE_UPSTREAM": upstream, **(env or {})}
-        edge = await running_all.enter_async_context(
-            running(
-                "edge",
-                *python("livegate_edge"),
-                folder=folder,
-                env={
-                    "PORT": str(port),
-                    "ADMIN_PORT": str(admin_port),
-                    "FRONTEND_DIR": str(FRONTEND),
-                    **common,
-                },
+        seal_keys = folder / "seal-keys"
+        seal_keys.write_bytes(Fernet.generate_key())
+        common = {
+            "REDIS_URL": redis_url,
+            "LIVE_UPSTREAM": upstream,
+            "SEAL_KEYS_FILE": str(seal_keys),
+            **(env or {}),
+        }
+        started: list[tuple[int, int, Process]] = []
+        for number in range(edges):
+            port, admin_port = free_port(), free_port()
+            own = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "FRONTEND_DIR": str(FRONTEND)}
+            edge = await running_all.enter_async_context(
+                running(
+                    "edge" if not number else f"edge-{number}",
+                    *python("livegate_edge"),
+                    folder=folder,
+                    env=own | common,
+                )
             )
-        )
+            started.append((port, admin_port, edge))
+        port, admin_port, edge = started[0]
         result = Stack(
             f"http://127.0.0.1:{port}",
             f"ws://127.0.0.1:{port}",
             redis_url,
             f"http://127.0.0.1:{admin_port}",
             edge,
+            [(f"ws://127.0.0.1:{port}", process) for port, _, process in started[1:]],
         )
-        for number in range(workers):
-            result.workers.append(
-                await running_all.enter_async_context(
-                    running(
-                        f"worker-{number}",
-                        *python("livegate_worker"),
-                        folder=folder,
-                        env={"ADMIN_PORT": str(free_port()), **common},
-                    )
-                )
+
+        async def start_worker() -> None:
+            worker = running(
+                f"worker-{len(result.workers)}",
+                *python("livegate_worker"),
+                folder=folder,
+                env={"ADMIN_PORT": str(free_port()), **common},
             )
+            result.workers.append(await running_all.enter_async_context(worker))
+
+        result.start_worker = start_worker
+        for _ in range(workers):
+            await start_worker()
         if wait:
-            await http_ok(f"{result.http}/api/status")
+            for port, _, _ in started:
+                await http_ok(f"http://127.0.0.1:{port}/api/status")
         yield result

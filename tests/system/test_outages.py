@@ -179,7 +179,11 @@ async def test_idle_client(tmp_path: Path) -> None:
 
 
 async def test_sigterm_of_the_edge_closes_with_a_code_to_reconnect(tmp_path: Path) -> None:
-    async with live_api(on_message=echo) as api, stack(tmp_path, upstream=api.url) as system:
+    env = {"RESUME_WINDOW_S": "1", "DRAIN_S": "1"}
+    async with (
+        live_api(on_message=echo) as api,
+        stack(tmp_path, upstream=api.url, env=env) as system,
+    ):
         async with (
             connect(f"{system.ws}/ws") as plain,
             connect(f"{system.ws}/ws", subprotocols=PAGE) as page,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from livegate import bus
 from livegate_worker import worker
 from livegate_worker.settings import WorkerSettings
 
@@ -29,3 +30,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
     """The played edge is often gone before the worker: no use to wait for it."""
     monkeypatch.setattr(worker, "LAST_FRAMES_S", 0.05)
+
+
+@pytest.fixture
+def fast_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "HEARTBEAT_S", 0.05)

@@ -42,8 +42,16 @@ class Call:
     @property
     def messages(self) -> list[bytes]:
         """What the Live API said."""
-        own = frame.CLOSE | frame.RECORD
+        own = frame.CLOSE | frame.RECORD | frame.COPY
         return [got.payload for got in self.frames if got.seq and not got.kinds & own]
+
+    @property
+    def answer(self) -> record.Joined | None:
+        """The owner's answer to JOIN."""
+        for got in self.frames:
+            if got.kinds & frame.JOINED:
+                return record.decode_joined(got.payload)
+        return None
 
     @property
     def live(self) -> bool:
@@ -67,6 +75,7 @@ class Edge:
         self.calls: dict[bytes, Call] = {}
         self.setups: dict[bytes, msgspec.Raw] = {}
         self.answers_claims = True
+        self.away_s = 0.0
         self.acknowledges = True
 
     async def offer(self, setup: msgspec.Raw = SETUP) -> Call:
@@ -82,9 +91,16 @@ class Edge:
         call.seq += 1
         self.send(call, kinds, payload, seq=call.seq)
 
+    def join(self, before: Call, epoch: int) -> Call:
+        """Take the client of a session over that another edge has."""
+        call = Call(before.session, epoch, before.owner, seq=before.seq)
+        self.calls[call.session] = call
+        self.send(call, frame.JOIN, self.mailbox)
+        return call
+
     def open(self, call: Call) -> None:
         """Answer the owner's claim."""
-        opening = record.Record(setup=self.setups[call.session])
+        opening = record.Record(setup=self.setups[call.session], away_s=self.away_s)
         self.send(call, frame.OPEN, record.encode(opening))
 
     def send(
@@ -100,7 +116,7 @@ class Edge:
             call.epoch, call.owner = incoming.epoch, incoming.payload
             if self.answers_claims:
                 self.open(call)
-        elif incoming.seq and self.acknowledges:
+        elif incoming.seq and self.acknowledges and not incoming.kinds & frame.COPY:
             self.send(call, 0, received=incoming.seq)
 
     def on_connected(self) -> None:
@@ -110,6 +126,9 @@ class Edge:
         pass
 
     def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
+        pass
+
+    def on_lapse(self) -> None:
         pass
 
 

@@ -89,3 +89,73 @@ def test_old_media_that_was_sent_is_freed_but_still_counted() -> None:
     assert old.payload == b""
     outbox.saved(2, 0.0)
     assert outbox.released == 2
+
+
+# What the gateway says itself, and what a new edge must know
+
+
+def test_an_injected_message_stands_behind_the_clients() -> None:
+    outbox = filled(entry(1), entry(2))
+    outbox.inject(frame.ACTIVITY, b"end", 2, 5.0)
+    outbox.push(entry(3))
+    found = [outbox.take(6.0, None) for _ in range(4)]
+    assert [(e.payload, e.index) for e in found if e] == [
+        (b"m1", 1),
+        (b"m2", 2),
+        (b"end", 3),
+        (b"m3", 4),
+    ]
+
+
+def test_an_injected_message_was_told_to_nobody() -> None:
+    outbox = Outbox(4)
+    outbox.inject(frame.ACTIVITY, b"end", 4, 5.0)
+    injected = outbox.take(5.0, None)
+    assert injected is not None
+    assert (injected.seq, injected.counted) == (4, True)
+
+
+@pytest.mark.parametrize(("index", "released"), [(1, 1), (2, 2), (3, 2), (4, 3)])
+def test_a_handle_counts_an_injected_message_and_releases_no_number_for_it(
+    index: int, released: int
+) -> None:
+    outbox = filled(entry(1), entry(2))
+    outbox.inject(frame.ACTIVITY, b"end", 2, 0.0)
+    outbox.push(entry(3))
+    take_all(outbox)
+    outbox.saved(index, 0.0)
+    assert outbox.released <= released, "never more than is safe"
+    outbox.saved(4, 0.0)
+    assert outbox.released == 3
+
+
+def test_an_injected_message_keeps_its_place_on_a_new_connection() -> None:
+    outbox = filled(entry(1), entry(2))
+    outbox.inject(frame.ACTIVITY, b"end", 2, 0.0)
+    outbox.push(entry(3))
+    take_all(outbox)
+    outbox.saved(1, 0.0)
+    assert outbox.reconnected(-1.0) == []
+    found = [outbox.take(1.0, None) for _ in range(3)]
+    assert [e.payload for e in found if e] == [b"m2", b"end", b"m3"]
+
+
+def test_what_is_not_safe_is_kept_by_number() -> None:
+    outbox = filled(entry(1), entry(2, frame.AUDIO), entry(3, frame.TOOL), entry(4))
+    first = outbox.take(0.0, None)
+    overtaking = outbox.take(0.0, 0.0)
+    assert first is not None
+    assert overtaking is not None
+    assert overtaking.seq == 3
+    outbox.inject(frame.ACTIVITY, b"end", 4, 0.0)
+    assert [e.seq for e in outbox.kept] == [1, 2, 3, 4]
+    assert all(not e.injected for e in outbox.kept)
+    outbox.saved(1, 0.0)
+    assert [e.seq for e in outbox.kept] == [2, 3, 4]
+
+
+def test_media_that_was_freed_is_not_kept() -> None:
+    outbox = filled(entry(1, frame.AUDIO, 0.0), entry(2))
+    take_all(outbox)
+    outbox.expire(1.0)
+    assert [e.seq for e in outbox.kept] == [2]

@@ -437,3 +437,58 @@ async def test_upstream_talk_reaches_the_edge_as_it_is(redis_url: str) -> None:
     ):
         call = await live(playing)
         await until(lambda: odd in call.messages, "byte for byte")
+
+
+# Another edge, and doubts
+
+
+async def test_a_client_that_moves_takes_its_conversation_along(redis_url: str) -> None:
+    async with own_upstream(redis_url) as (first, api), edge(redis_url) as second:
+        call = await live(first)
+        first.say(call, frame.TEXT, b'{"realtimeInput":{"text":"one"}}')
+        await until(lambda: len(api.connections[0].received) == 1, "it arrives")
+        moved = second.join(call, call.epoch + 1)
+        await until(lambda: moved.answer, "the owner answers")
+        assert moved.answer is not None
+        assert moved.answer.accepted == 1
+        second.say(moved, frame.TEXT, b'{"realtimeInput":{"text":"two"}}')
+        await until(lambda: len(api.connections[0].received) == 2, "that too")
+        assert len(api.connections) == 1
+        first.say(call, frame.TEXT, b'{"realtimeInput":{"text":"stale"}}')
+        await until(lambda: call.frames[-1].kinds & frame.FENCE, "the first edge is fenced")
+        assert len(api.connections[0].received) == 2
+
+
+@pytest.mark.usefixtures("fast_heartbeat")
+async def test_a_client_whose_edge_died_is_waited_for(redis_url: str) -> None:
+    async with live_api() as api, worker(redis_url, live_upstream=api.url) as running:
+        async with edge(redis_url) as first:
+            first.away_s = 60.0
+            call = await live(first)
+            first.say(call, frame.AUDIO, b'{"realtimeInput":{"audio":{"data":""}}}')
+            await until(lambda: len(api.connections[0].received) == 1, "it arrives")
+        await until(lambda: len(api.connections[0].received) == 2, "the edge counts as dead")
+        assert api.connections[0].received[1] == machine.STREAM_END
+        assert running.free_slots == running.settings.slots - 1
+        async with edge(redis_url) as second:
+            moved = second.join(call, call.epoch + 1)
+            await until(lambda: moved.answer, "it is still there")
+        assert len(api.connections) == 1
+
+
+async def test_a_lapse_lets_nothing_up_before_the_edge_was_asked(redis_url: str) -> None:
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as playing,
+    ):
+        call = await live(playing)
+        exchange = running.exchange
+        exchange.on_lapse()
+        await until(lambda: call.frames[-1].kinds & frame.ECHO, "the edge is asked")
+        playing.say(call, frame.TEXT, b'{"realtimeInput":{"text":"waits"}}')
+        receiver = exchange.members[call.session].link.receiver
+        await until(lambda: receiver.accepted == 1, "the worker has it")
+        assert api.connections[0].received == []
+        playing.send(call, frame.ECHO)
+        await until(lambda: api.connections[0].received, "now it may go")

@@ -1,11 +1,13 @@
 """The worker process: slots, readiness, reports, the token it keeps, and its end."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from livegate import frame, keys
 from livegate.closes import Close
 from livegate.dispatch import Dispatch, Offer, Report
+from livegate.ownership import Ownership
 from livegate_worker import worker as module
 from livegate_worker.machine import OPEN_TIMEOUT_S
 from livegate_worker.worker import Worker
@@ -71,6 +73,106 @@ async def test_a_session_that_is_taken_again_replaces_the_old_claim(redis_url: s
         playing.answers_claims = True
         other = await playing.offer()
         await until(lambda: other.live, "the other slot is free", OPEN_TIMEOUT_S / 2)
+
+
+# Who owns what, for edges that don't know
+
+
+async def known(admin: Redis, session: bytes) -> dict[Any, Any]:
+    """What Redis knows of the session."""
+    return await admin.hgetall(keys.session(session))
+
+
+async def test_a_session_is_registered_with_its_edge(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 60)
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as playing,
+        Redis.from_url(redis_url) as admin,
+    ):
+        call = await playing.offer()
+        await until(lambda: call.live, "live")
+        expected = {b"epoch": b"1", b"owner": running.mailbox, b"edge": playing.mailbox}
+
+        async def registered() -> bool:
+            return await known(admin, call.session) == expected
+
+        await until(registered, "at once: the next time is in a minute")
+        assert 0 < await admin.pttl(keys.session(call.session)) <= keys.SESSION_TTL_MS
+
+
+async def test_a_claim_that_was_not_granted_is_not_registered(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 0.02)
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url, slots=2),
+        edge(redis_url) as playing,
+        Redis.from_url(redis_url) as admin,
+    ):
+        playing.answers_claims = False
+        pending = await playing.offer()
+        await until(lambda: pending.frames, "claimed")
+        playing.answers_claims = True
+        granted = await playing.offer()
+        await until(lambda: granted.live, "live")
+
+        async def registered() -> bool:
+            return bool(await known(admin, granted.session))
+
+        await until(registered, "the other is known")
+        assert await known(admin, pending.session) == {}
+
+
+async def test_an_emptied_redis_is_told_again_and_an_ended_session_not(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 0.05)
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as playing,
+        Redis.from_url(redis_url) as admin,
+    ):
+        staying, leaving = await playing.offer(), await playing.offer()
+        await until(lambda: staying.live and leaving.live, "both are live")
+        playing.say(leaving, frame.CLOSE, b'{"name":"ENDED","reason":"the client left"}')
+        await until(lambda: running.free_slots == running.settings.slots - 1, "one has ended")
+        await admin.flushall()
+
+        async def registered() -> bool:
+            return bool(await known(admin, staying.session))
+
+        await until(registered, "it is known again")
+        assert await known(admin, leaving.session) == {}
+
+
+async def test_an_edge_that_took_the_client_over_is_registered(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 60)
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as first,
+        edge(redis_url) as second,
+        Redis.from_url(redis_url) as admin,
+    ):
+        call = await first.offer()
+        await until(lambda: call.live, "live")
+        claim = await Ownership(admin).claim(call.session, 1, second.mailbox)
+        moved = second.join(call, claim.epoch if claim else 2)
+        await until(lambda: moved.answer, "the owner answers the new edge")
+        expected = {b"epoch": b"2", b"owner": running.mailbox, b"edge": second.mailbox}
+
+        async def registered() -> bool:
+            return await known(admin, call.session) == expected
+
+        await until(registered, "it is known at its new edge")
 
 
 # Reports

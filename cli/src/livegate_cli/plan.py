@@ -44,6 +44,7 @@ class Files:
     """What a run keeps in its folder."""
 
     secret: Path
+    seal_keys: Path
     service_account: Path
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -102,7 +103,11 @@ def programs(
         Program(f"worker-{number}", _python("livegate_worker"), common | {"ADMIN_PORT": str(port)})
         for number, port in enumerate(ports.workers, 1)
     ]
-    edge = {"PORT": str(settings.port), "ADMIN_PORT": str(ports.edge_admin)}
+    edge = {
+        "PORT": str(settings.port),
+        "ADMIN_PORT": str(ports.edge_admin),
+        "SEAL_KEYS_FILE": environ.get("SEAL_KEYS_FILE", str(files.seal_keys)),
+    }
     if files.tls_cert is not None and files.tls_key is not None:
         edge |= {
             "TLS_PORT": str(settings.tls_port),

@@ -1,5 +1,6 @@
 """`livegate run`: every process under honcho, until one ends or Ctrl-C."""
 
+import base64
 import contextlib
 import json
 import secrets
@@ -132,18 +133,25 @@ def free_ports(workers: int) -> plan.Ports:
 
 
 def prepare(settings: RunSettings) -> plan.Files:
-    """The run's folder, with a new shared secret, and certificates for `TLS=1`."""
+    """The run's folder, with a new shared secret, and certificates for `TLS=1`.
+
+    The key that seals resume tokens stays, so that a page finds its conversation again.
+    """
     folder = settings.run_dir.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = folder / "broker-secret"
     secret.unlink(missing_ok=True)
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(32))
+    seal_keys = folder / "seal-keys"
+    if not seal_keys.exists():
+        seal_keys.touch(mode=0o600)
+        seal_keys.write_bytes(base64.urlsafe_b64encode(secrets.token_bytes(32)))
     service_account = folder / "service-account.json"
     Path(service_account).unlink(missing_ok=True)
     if not settings.tls:
-        return plan.Files(secret, service_account)
+        return plan.Files(secret, seal_keys, service_account)
     from livegate_cli import tls  # noqa: PLC0415, its imports cost the start, and TLS is rare
 
     local = tls.make(folder / "tls")
-    return plan.Files(secret, service_account, local.cert, local.key)
+    return plan.Files(secret, seal_keys, service_account, local.cert, local.key)

@@ -21,12 +21,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from livegate import frame, keys, logs, metrics
-from livegate.liveness import Peer, Pulse
+from livegate.liveness import DEAD_POLLS, Peer, Pulse
 
 WATCHDOG_S = 3.0
 """No reply for this long: the connection is replaced."""
 
 HEARTBEAT_S = 0.5
+LAPSE_S = HEARTBEAT_S * DEAD_POLLS
+"""Without a heartbeat for this long a process may count as dead."""
+
 RETRY_S = 0.2
 ENTRY_BYTES = 1 << 20
 """A stream entry is ended at about this size, to bound what one read brings."""
@@ -69,6 +72,9 @@ class Handler(Protocol):
     def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
         """A watched process's mailbox was emptied, or the process is dead."""
 
+    def on_lapse(self) -> None:
+        """The heartbeat goes on after a pause in which others may have given this process up."""
+
 
 class _Entry:
     __slots__ = ("fields", "mailbox", "size")
@@ -106,6 +112,11 @@ class Bus:
     def was_ready(self) -> bool:
         """Whether Redis has ever answered as it must."""
         return self.healthy_at > -math.inf
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether the last heartbeat is so old that this process may count as dead."""
+        return asyncio.get_running_loop().time() - self.healthy_at >= LAPSE_S
 
     def send(self, mailbox: bytes, header: bytes, payload: bytes) -> None:
         """Queue a frame for the tick's write; dropped while disconnected."""
@@ -298,6 +309,8 @@ class Bus:
         if self.evicts:
             self._say(self.evicts)
             return
+        if self.was_ready and self.lapsed:
+            self._handler.on_lapse()
         self.healthy_at = asyncio.get_running_loop().time()
         self._say(None)
 

@@ -140,6 +140,11 @@ class Sender:
             self.released += 1
             self._forget(self._kept.pop(self.released))
 
+    def skip_to(self, number: int, now: float) -> None:
+        """The next message has this number: those before it will never come."""
+        while self.next < number:
+            self.push(SKIP, b"", now)
+
     def rewind(self) -> None:
         """The transport may have lost what was in flight: send above `received` again."""
         self.sent = self.received

@@ -26,6 +26,7 @@ class Close(_Row, Enum):
     ENDED = 1000, 1000, "the session ended"
     DRAINING = 1001, 4001, "this server is going away; reconnect"
     SESSION_LOST = 1008, 4002, "BidiGenerateContent session not found; the conversation starts anew"
+    SLOW_CLIENT = 1008, 4003, "the client reads too slowly"
     NO_WORKER = 1011, 4101, "RESOURCE_EXHAUSTED: no session worker has a free slot; try again later"
     UPSTREAM_UNAVAILABLE = 1011, 4102, "the Live API is unavailable; try again later"
     BROKER_UNAVAILABLE = 1011, 4103, "the token broker gives no token; the operator must look"
@@ -41,7 +42,7 @@ class Close(_Row, Enum):
     IDLE = 1008, 4206, "no message for too long"
     UPSTREAM_REFUSED = 1008, 4207, "the Live API refused"
     UNRELEASED = 1011, 4208, "too much is waiting to be confirmed by the Live API"
-    SLOW_CLIENT = 1008, 4209, "the client reads too slowly"
+    SUPERSEDED = 1008, 4209, "another connection has taken this session over"
 
     @property
     def label(self) -> str:

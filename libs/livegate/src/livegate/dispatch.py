@@ -66,10 +66,15 @@ class Dispatch:
         self._report = redis.register_script(_lua("report"))
         self._queue = redis.register_script(_lua("queue"))
 
-    async def offer(self, offer: Offer, *, takeover: bool = False) -> None:
-        """Queue the session, or leave it where it is queued already."""
+    async def offer(self, offer: Offer, *, takeover: bool = False) -> bool:
+        """Queue the session, or leave it where it is queued already.
+
+        False: another edge has claimed it since.
+        """
         key = keys.DISPATCH_TAKEOVER if takeover else keys.DISPATCH_NEW
-        await self._offer(keys=[key], args=[offer.member])
+        names = [key, keys.session(offer.session)]
+        added = await self._offer(keys=names, args=[offer.member, offer.epoch])
+        return bool(added >= 0)
 
     async def withdraw(self, offer: Offer) -> None:
         """The client left, or an owner answered."""

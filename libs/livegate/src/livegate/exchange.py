@@ -36,6 +36,9 @@ class Member(Protocol):
     def peer_dead(self, now: float) -> None:
         """The process behind the link's peer mailbox is dead."""
 
+    def lapsed(self, now: float) -> None:
+        """This process was not heard of for so long that others may have given it up."""
+
     def tick(self, now: float) -> None:
         """A second has passed."""
 
@@ -80,7 +83,9 @@ class Exchange:
         member.link.peer = b""
 
     def send(self, mailbox: bytes, frames: Iterable[tuple[bytes, bytes]]) -> None:
-        """Write frames, in order."""
+        """Write frames, in order; without a mailbox there is nobody to write to."""
+        if not mailbox:
+            return
         for header, payload in frames:
             _down.inc()
             self.bus.send(mailbox, header, payload)
@@ -105,8 +110,10 @@ class Exchange:
         member = self.members.get(incoming.session)
         if member is not None:
             member.on_frame(incoming, asyncio.get_running_loop().time())
-        elif incoming.kinds & frame.CLAIM:  # the client left meanwhile: free the worker's slot
-            fence = frame.pack_header(frame.FENCE, incoming.session, incoming.epoch + 1, 0, 0, 0, 0)
+        elif incoming.payload and incoming.kinds & (frame.CLAIM | frame.JOIN | frame.ECHO):
+            # There is no such session (any more). Who asks for it names its mailbox.
+            kinds = frame.FENCE if incoming.kinds & frame.CLAIM else frame.FENCE | frame.JOIN
+            fence = frame.pack_header(kinds, incoming.session, incoming.epoch + 1, 0, 0, 0, 0)
             self.send(incoming.payload, [(fence, b"")])
 
     def on_connected(self) -> None:
@@ -129,6 +136,12 @@ class Exchange:
         now = asyncio.get_running_loop().time()
         for member in members:
             member.peer_dead(now)
+
+    def on_lapse(self) -> None:
+        """See `bus.Handler`."""
+        now = asyncio.get_running_loop().time()
+        for member in list(self.members.values()):
+            member.lapsed(now)
 
     def _retry(self, mailbox: bytes) -> None:
         self._gone.discard(mailbox)

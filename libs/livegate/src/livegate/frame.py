@@ -42,8 +42,14 @@ RECORD: Final = 1 << 17  # numbered: the record, worker to edge
 CLOSE: Final = 1 << 18  # numbered: the session ends; payload a `closes.Closing`
 CLAIM: Final = 1 << 19  # a worker wants the session; payload its mailbox
 OPEN: Final = 1 << 20  # the edge grants it; payload the record
-FENCE: Final = 1 << 21  # the edge knows a higher epoch
+FENCE: Final = 1 << 21  # a higher epoch is known; with JOIN: there is no such session here
 RELEASE: Final = 1 << 22  # on a RECORD: the worker lets go of the session
+AWAY: Final = 1 << 23  # the session's client is not connected to this edge
+JOIN: Final = 1 << 24  # another edge has the client now; payload its mailbox, received what it has
+COPY: Final = 1 << 25  # worker to that edge: an uplink message that it keeps, with its number
+JOINED: Final = 1 << 26  # after the COPYs: payload a `record.Joined`
+ECHO: Final = 1 << 27  # is the session still ours? payload the asker's mailbox; answered without
+SLOW: Final = 1 << 28  # the worker keeps too much that the client has not taken
 
 MEDIA: Final = (AUDIO, VIDEO)
 

@@ -9,6 +9,7 @@
 | `dispatch:takeover` | sorted set | none | the same for sessions whose owner died; served first |
 | `workers` | sorted set | none | worker ids by time of their last report, pruned there |
 | `worker:{id}:report` | string | 3 s | JSON: free slots, what is wrong with broker, upstream |
+| `session:{id}` | hash | 10 s | epoch, owner, edge: for a client that comes back at another edge |
 """
 
 PROCESS_TTL_MS = 10_000
@@ -16,6 +17,9 @@ PROCESS_TTL_MS = 10_000
 
 REPORT_TTL_MS = 3_000
 """`/api/status` rests on reports younger than this."""
+
+SESSION_TTL_MS = 10_000
+"""Five missed registrations of its owner."""
 
 DISPATCH_NEW = b"dispatch:new"
 DISPATCH_TAKEOVER = b"dispatch:takeover"
@@ -40,3 +44,8 @@ def heartbeat(mailbox: bytes) -> bytes:
 def report(process_id: str) -> bytes:
     """A worker's report."""
     return f"worker:{process_id}:report".encode()
+
+
+def session(session_id: bytes) -> bytes:
+    """Who owns this session."""
+    return b"session:%b" % session_id.hex().encode()

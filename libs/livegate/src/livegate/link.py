@@ -21,6 +21,7 @@ class Link:
         self.receiver = receiver
         self.released = 0
         self.heard = False
+        self._told_released = 0
 
     def attach(self, peer: bytes, epoch: int) -> None:
         """Speak with the process behind this mailbox, in this epoch."""
@@ -28,10 +29,19 @@ class Link:
         self.epoch = epoch
         self.heard = False
 
+    def rename(self, session: bytes) -> None:
+        """The session begins again under this name, without a peer or an epoch."""
+        self.session = session
+        self.peer = b""
+        self.epoch = 0
+
     def pump(self, now: float) -> list[Outgoing]:
         """The numbered frames that may go to the peer now, in order."""
         if not self.peer:
             return []
+        items = self.sender.take()
+        if items:
+            self._told_released = self.released
         received = self.receiver.tell
         return [
             (
@@ -46,17 +56,18 @@ class Link:
                 ),
                 item.payload,
             )
-            for item in self.sender.take()
+            for item in items
         ]
 
     def control(self, kinds: int, payload: bytes = b"") -> Outgoing:
-        """A frame without a number: CLAIM, OPEN, FENCE, or (no kinds) a lone `received`."""
-        if kinds & frame.OPEN:  # where the new owner's numbers go on
+        """A frame without a number: CLAIM, OPEN, FENCE …, or (no kinds) a lone `received`."""
+        if kinds & (frame.OPEN | frame.JOIN):  # where the owner's numbers go on
             received = self.receiver.accepted
         elif kinds & frame.FENCE:  # goes to a former owner: the peer was told nothing
             received = self.receiver.consumed
         else:
             received = self.receiver.tell()
+            self._told_released = self.released
         header = frame.pack_header(kinds, self.session, self.epoch, 0, 0, received, self.released)
         return header, payload
 
@@ -64,13 +75,18 @@ class Link:
         """Take note of a frame of this link's epoch.
 
         True: its payload is the next in order and is the caller's to handle. The caller has
-        already dealt with other epochs and with CLAIM, OPEN and FENCE.
+        already dealt with other epochs and with CLAIM, OPEN, JOIN and FENCE.
         """
         self.heard = True
         self.sender.on_received(incoming.received)
         if incoming.released:
             self.sender.on_released(incoming.released)
         return incoming.seq != 0 and self.receiver.accept(incoming.seq)
+
+    @property
+    def untold(self) -> bool:
+        """Whether the peer has not been told all that was consumed and released."""
+        return self.receiver.untold or self._told_released != self.released
 
     @property
     def ack_due(self) -> bool:

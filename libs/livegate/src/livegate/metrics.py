@@ -17,6 +17,7 @@ EDGE_CONNECTIONS = Gauge("livegate_edge_connections", "Open client WebSockets")
 EDGE_SESSIONS = Counter("livegate_edge_sessions_total", "Sessions begun")
 EDGE_CLOSES = Counter("livegate_edge_closes_total", "Closed connections by close name", ["close"])
 EDGE_FLUSHED = Counter("livegate_edge_flushed_frames_total", "Audio discarded on an interruption")
+EDGE_RESUMES = Counter("livegate_edge_resumes_total", "Clients that came back", ["outcome"])
 EDGE_OWNER_WAIT = Histogram(
     "livegate_edge_owner_wait_seconds",
     "From setup to a worker's claim",

@@ -1,27 +1,50 @@
 """The record: what a new owner needs to go on with a session. Edge and worker keep it, Redis never.
 
-It travels as JSON in two frames: RECORD (worker to edge, numbered, so that who holds it holds
-everything before it) and OPEN (edge to worker).
+It travels as JSON in three frames: RECORD (worker to edge, numbered, so that who holds it holds
+everything before it), OPEN (edge to a new owner) and JOINED (owner to a new edge).
 """
 
 import msgspec
 
+NO_MESSAGE = msgspec.Raw(b"null")
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """`setup` is the client's (model a bare id); `released` the last uplink number that no new
-    owner needs; `handle` the Live API's resumption handle, None while there is none.
+    owner needs; `handle` the Live API's resumption handle, None while there is none;
+    `setup_complete` the Live API's first answer, once it came; `away_s` how long the session waits
+    for its client to come back (0: it ends with its client's connection).
     """
 
     setup: msgspec.Raw
     released: int = 0
     handle: str | None = None
+    setup_complete: msgspec.Raw = NO_MESSAGE
+    away_s: float = 0
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner tells an edge that has taken the session's client over.
+
+    `accepted` is the last uplink number that the owner has, `copies` how many COPY frames above
+    `record.released` came before this; `position` is the downlink number to go on above; `calls`
+    and `speaking` are what the model is in the middle of.
+    """
+
+    record: Record
+    accepted: int
+    copies: int
+    position: int
+    calls: list[str]
+    speaking: bool
 
 
 _decoder = msgspec.json.Decoder(Record)
+_joined = msgspec.json.Decoder(Joined)
 _encoder = msgspec.json.Encoder()
 
 
-def encode(record: Record) -> bytes:
+def encode(record: Record | Joined) -> bytes:
     """The record as JSON."""
     return _encoder.encode(record)
 
@@ -33,3 +56,12 @@ def decode(data: bytes) -> Record:
         msgspec.DecodeError: it is not one.
     """
     return _decoder.decode(data)
+
+
+def decode_joined(data: bytes) -> Joined:
+    """What an owner told, from JSON.
+
+    Raises:
+        msgspec.DecodeError: it is not that.
+    """
+    return _joined.decode(data)

@@ -54,6 +54,9 @@ _from_server = msgspec.json.Decoder(_FromServer)
 _from_client = msgspec.json.Decoder(_FromClient)
 
 
+AUDIO_BYTES_A_S = 24_000 * 2 * 4 / 3
+"""The model's audio on the wire: 24 kHz, 16 bits, base64."""
+
 TRAILING_S = 3.0
 """A transcript may come so long after the turn that it belongs to."""
 
@@ -64,8 +67,19 @@ class Turn:
     def __init__(self) -> None:
         self.speaking = False
         self.calls: dict[str, float] = {}
-        self.waiting_since: float | None = None
+        self._asked_at: float | None = None
+        self._spoke_at: float | None = None
+        self._asked_while_speaking = False
+        self._plays_until = float("-inf")
         self._completed_at = float("-inf")
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the model owes something: an answer, or the rest of one and its end (s).
+
+        A turn ends when its audio has been played, long after the last of it has come.
+        """
+        return self._asked_at if self._spoke_at is None else max(self._spoke_at, self._plays_until)
 
     @property
     def quiet(self) -> bool:
@@ -81,16 +95,27 @@ class Turn:
         """A message to the client."""
         if kinds & (frame.AUDIO | frame.CONTENT):
             self.speaking = True
-            self.waiting_since = None
+            self._spoke_at = now
+            self._answered()
+        if kinds & frame.AUDIO:
+            self._plays_until = max(self._plays_until, now) + len(payload) / AUDIO_BYTES_A_S
         if kinds & (frame.TOOL | frame.TRANSCRIPT):
             self._read(payload, now)
-        if kinds & frame.INTERRUPTED:
+        if kinds & (frame.INTERRUPTED | frame.TURN_COMPLETE):
             self.speaking = False
+        if kinds & (frame.INTERRUPTED | frame.TURN_COMPLETE):
+            self._spoke_at = None
+            self._plays_until = now
         if kinds & (frame.TURN_COMPLETE | frame.GENERATION_COMPLETE):
-            self.waiting_since = None
+            self._answered()
         if kinds & frame.TURN_COMPLETE:
-            self.speaking = False
+            self._asked_while_speaking = False
             self._completed_at = now
+
+    def _answered(self) -> None:
+        """What was asked before the model spoke is answered; what was asked since is not."""
+        if not self._asked_while_speaking:
+            self._asked_at = None
 
     def _read(self, payload: bytes, now: float) -> None:
         try:
@@ -99,12 +124,12 @@ class Turn:
             return
         for call in message.tool_call.function_calls:
             self.calls[call.id] = now
-            self.waiting_since = None
+            self._spoke_at = self._asked_at = None
         for cancelled in message.tool_call_cancellation.ids:
             self.calls.pop(cancelled, None)
         heard = message.server_content.input_transcription is not msgspec.UNSET
         if heard and not self.speaking and now - self._completed_at > TRAILING_S:
-            self.waiting_since = self.waiting_since or now
+            self._asked_at = self._asked_at or now
 
     def on_client(self, kinds: int, payload: bytes, now: float) -> None:
         """A message that was sent upstream."""
@@ -114,15 +139,25 @@ class Turn:
             message = _from_client.decode(payload)
         except msgspec.DecodeError:
             return
+        asked = False
         for responses in (message.toolResponse, message.tool_response):
             for answer in (*responses.functionResponses, *responses.function_responses):
-                self.calls.pop(answer.id, None)
+                asked |= self.calls.pop(answer.id, None) is not None
         ends = (message.clientContent, message.client_content)
         texts = (message.realtimeInput, message.realtime_input)
-        if any(end.turnComplete or end.turn_complete for end in ends) or any(
-            text.text.strip() for text in texts
-        ):
-            self.waiting_since = now
+        asked |= any(end.turnComplete or end.turn_complete for end in ends)
+        asked |= any(bool(text.text.strip()) for text in texts)
+        if asked:
+            self._asked_at = now
+            self._asked_while_speaking = self.speaking
+
+    def restore(self, calls: list[str], now: float, *, speaking: bool) -> None:
+        """Go on from what another process saw."""
+        self.speaking = speaking
+        self.calls = dict.fromkeys(calls, now)
+        self._asked_at = None
+        self._spoke_at = now if speaking else None
+        self._asked_while_speaking = False
 
     def cut(self) -> list[tuple[int, bytes]]:
         """Upstream is lost: the messages (kinds, payload) that say what ended with it."""
@@ -133,7 +168,7 @@ class Turn:
         if self.speaking:
             interrupted = {"serverContent": {"interrupted": True}}
             told.append((frame.INTERRUPTED, msgspec.json.encode(interrupted)))
-        self.speaking = False
+        self.speaking = self._asked_while_speaking = False
         self.calls.clear()
-        self.waiting_since = None
+        self._asked_at = self._spoke_at = None
         return told

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from asyncio import FIRST_COMPLETED
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -10,10 +11,11 @@ import msgspec
 from livegate import envelope, frame, logs, metrics, models
 from livegate.closes import Close, Closing
 from livegate.dispatch import Offer
-from livegate.link import Link
-from starlette.types import Receive, Scope, Send
+from livegate.link import Link, Outgoing
+from livegate.ownership import Claim
+from starlette.types import Message, Receive, Scope, Send
 
-from livegate_edge import setups
+from livegate_edge import notices, setups
 from livegate_edge.session import (
     Announce,
     Attach,
@@ -25,19 +27,29 @@ from livegate_edge.session import (
     OfferSession,
     Output,
     Relay,
+    Rename,
+    Resumed,
+    Saved,
     SendTo,
     WithdrawOffer,
 )
+from livegate_edge.tickets import Ticket, TicketError
 
 if TYPE_CHECKING:
     from livegate_edge.gateway import Gateway
 
 SUBPROTOCOL = "livegate.v1"
 NOTICE = 0
-"""The kinds of a queued message that is livegate's own: it has no number."""
+"""The kinds of a queued notice: a `livegate.v1` client doesn't count it."""
 
 ANNOUNCED = 1 << 31
-"""Beside other kinds: a message in the owner's stead, without a number."""
+"""Beside other kinds: a message of the edge's own, without a number."""
+
+AWAY_CLOSES = (Close.DRAINING.name, Close.SLOW_CLIENT.name)
+"""Closes by the edge after which the session waits for its client."""
+
+BYE = 1000
+"""The code with which a `livegate.v1` client ends its session."""
 
 log = logs.get("connection")
 
@@ -60,6 +72,11 @@ class ClientConnection:
         self._binary = scope["path"].rstrip("/") != "/ws"
         self._livegate_v1 = SUBPROTOCOL in scope.get("subprotocols", ())
         self._demo = False
+        self._resumption: setups.Resumption | None = None
+        self._next = 1
+        self._is_live = False
+        self._said_bye = False
+        self._early: asyncio.Task[Message] | None = None
         self._session: EdgeSession | None = None
         self._relays: deque[Relay] = deque()
         self._wake = asyncio.Event()
@@ -93,7 +110,7 @@ class ClientConnection:
             self.finish(Closing.of(Close.INTERNAL))
             return
         self._apply(outputs, now)
-        if not self._gate.is_set() and not self.link.sender.full:
+        if not self._gate.is_set() and not self.session.full:
             self._gate.set()
 
     def resync(self, now: float) -> None:
@@ -103,6 +120,10 @@ class ClientConnection:
     def peer_dead(self, now: float) -> None:
         """See `exchange.Member`."""
         self._apply(self.session.owner_dead(now), now)
+
+    def lapsed(self, now: float) -> None:
+        """See `exchange.Member`."""
+        self._apply(self.session.lapsed(), now)
 
     def tick(self, now: float) -> None:
         """See `exchange.Member`."""
@@ -128,19 +149,42 @@ class ClientConnection:
                     await self._read()
                 finally:
                     self._left = True
+                    if self._early is not None:
+                        self._early.cancel()
                     self._leave(loop.time())
                     if self._closing is None:
                         writer.cancel()
 
     def finish(self, closing: Closing) -> None:
-        """Close the connection after what is queued for the client; end the session."""
+        """End the session and close the connection after what is queued for the client. Or let
+        the session wait for its client: then its owner keeps what is queued, too.
+        """
         if self._closing is None:
             self._closing = closing
             self._wake.set()
             self._gate.set()
-        if self._session is not None:
-            now = asyncio.get_running_loop().time()
-            self._apply(self._session.client_left(self._closing, now), now)
+        self._part(self._closing, away=self._closing.name in AWAY_CLOSES)
+        if self._session is not None and self._session.away:
+            self._relays.clear()
+
+    def drain(self, grace_s: float) -> None:
+        """This edge goes away: the page is sent elsewhere at once, others are told in time."""
+        if self._livegate_v1 or not self._is_live:
+            self.finish(Closing.of(Close.DRAINING))
+        else:
+            self._relay(Relay(frame.GO_AWAY | ANNOUNCED, notices.go_away(grace_s)))
+
+    def supersede(self) -> None:
+        """Its client has another connection to this edge."""
+        self._apply(self.session.supersede(), asyncio.get_running_loop().time())
+
+    def _part(self, closing: Closing, *, away: bool) -> None:
+        session = self._session
+        if session is None:
+            return
+        now = asyncio.get_running_loop().time()
+        lost = away and not self._said_bye
+        self._apply(session.client_lost(now) if lost else session.client_left(closing, now), now)
 
     def _leave(self, now: float) -> None:
         closing = self._closing or Closing.of(Close.ENDED, "the client left")
@@ -156,9 +200,11 @@ class ClientConnection:
         )
         if session is None:
             return
-        self._apply(session.client_left(closing, now), now)
+        self._part(closing, away=self._closing is None or closing.name in AWAY_CLOSES)
         while self._relays:
-            self._consumed(self._relays.popleft())
+            relay = self._relays.popleft()
+            if not session.away:
+                self._consumed(relay)
 
     # Uplink
 
@@ -176,26 +222,25 @@ class ClientConnection:
             await self._until_disconnected()
 
     async def _read_setup(self) -> bool:
-        try:
-            async with asyncio.timeout(self._settings.setup_timeout_s):
-                while self._session is None:
+        patience_s = self._settings.setup_timeout_s
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while self._session is None:
+            try:
+                async with asyncio.timeout_at(deadline):
                     data = await self._message()
-                    if data is None or self._closing is not None:
-                        return False
-                    self._first(data)
-        except TimeoutError:
-            raise _Rejected(
-                Closing.of(
-                    Close.SETUP_TIMEOUT,
-                    f"no setup arrived in {self._settings.setup_timeout_s:g} s",
-                )
-            ) from None
+            except TimeoutError:
+                text = f"no setup arrived in {patience_s:g} s"
+                raise _Rejected(Closing.of(Close.SETUP_TIMEOUT, text)) from None
+            if data is None or self._closing is not None:
+                return False
+            await self._first(data)
         return True
 
     async def _message(self) -> bytes | None:
         """The next message, or None when the client is gone or the connection was closed."""
-        message = await self._receive()
+        message = await self._receive_one()
         if message["type"] != "websocket.receive":
+            self._said_bye = self._livegate_v1 and message.get("code") == BYE
             return None
         self._heard_at = asyncio.get_running_loop().time()
         data = message.get("bytes")
@@ -209,8 +254,15 @@ class ClientConnection:
         return data  # type: ignore[no-any-return]
 
     async def _until_disconnected(self) -> None:
-        while (await self._receive())["type"] == "websocket.receive":
+        while (await self._receive_one())["type"] == "websocket.receive":
             pass
+
+    async def _listen(self) -> Message:
+        return await self._receive()
+
+    async def _receive_one(self) -> Message:
+        early, self._early = self._early, None
+        return await (early or self._receive())
 
     def _parse(self, data: bytes) -> envelope.ClientMessage:
         try:
@@ -218,7 +270,7 @@ class ClientConnection:
         except envelope.MessageError as error:
             raise _Rejected(Closing.of(Close.BAD_MESSAGE, f"bad message: {error}")) from None
 
-    def _first(self, data: bytes) -> None:
+    async def _first(self, data: bytes) -> None:
         message = self._parse(data)
         if message.is_original_demo:
             self._demo = True
@@ -229,38 +281,112 @@ class ClientConnection:
             setup = setups.resolve(
                 message.setup, self._settings.allowed_models, default_unlisted=self._demo
             )
+            self._resumption = setups.resumption(message.setup)
+            told = self._notice_of(message)
         except envelope.MessageError as error:
             raise _Rejected(Closing.of(Close.BAD_MESSAGE, str(error))) from None
         except models.UnknownModelError as error:
             raise _Rejected(Closing.of(Close.UNKNOWN_MODEL, str(error))) from None
         now = self._setup_at = asyncio.get_running_loop().time()
-        self._session = EdgeSession(
-            secrets.token_bytes(16), setup, now, self._settings.owner_timeout_s
-        )
+        sealed = told.token or (self._resumption and self._resumption.handle)
+        if sealed:
+            await self._come_back(setup, sealed, told.ack)
+            return
+        self._session = self._new_session(secrets.token_bytes(16), setup)
         metrics.EDGE_SESSIONS.inc()
         session = self.link.session.hex()
         log.info("session begun", session=session, path=self._scope["path"])
         self._gateway.exchange.join(self)
-        self._notice(session=session, state="connecting")
+        self._notice(session=session, state="connecting", token=self._seal(0, None))
         self._apply([OfferSession()], now)
+
+    def _notice_of(self, message: envelope.ClientMessage) -> notices.FromClient:
+        if isinstance(message.livegate, msgspec.UnsetType) or not self._livegate_v1:
+            return notices.FromClient()
+        return notices.read(message.livegate)
+
+    def _new_session(self, session: bytes, setup: msgspec.Raw) -> EdgeSession:
+        may_return = self._livegate_v1 or self._resumption is not None
+        return EdgeSession(
+            session,
+            setup,
+            asyncio.get_running_loop().time(),
+            self._settings.owner_timeout_s,
+            mailbox=self._gateway.mailbox,
+            away_s=self._settings.resume_window_s if may_return else 0,
+            confirms=self._livegate_v1,
+            replays=self._resumption is not None and bool(self._resumption.transparent),
+        )
+
+    async def _come_back(self, setup: msgspec.Raw, sealed: str, has: int) -> None:
+        try:
+            ticket = self._gateway.tickets.open(sealed)
+        except TicketError as error:
+            log.info("ticket refused", error=str(error))
+            raise _Rejected(Closing.of(Close.SESSION_LOST)) from None
+        claim = await self._claim(ticket)
+        session = self._new_session(ticket.session, setup)
+        self._session = session
+        self._gateway.exchange.join(self)
+        log.info("client is back", session=self.link.session.hex(), owned=claim is not None)
+        outputs = session.rejoin(
+            claim.epoch if claim else ticket.epoch,
+            claim.owner if claim else None,
+            released=ticket.released,
+            handle=ticket.handle,
+            has=has,
+            fresh=secrets.token_bytes(16),
+        )
+        self._apply(outputs, asyncio.get_running_loop().time())
+        if session.full:
+            self._gate.clear()
+
+    async def _claim(self, ticket: Ticket) -> Claim | None:
+        """The claim, unless the client goes meanwhile: it may have the session elsewhere by now."""
+        loop = asyncio.get_running_loop()
+        claiming = loop.create_task(self._gateway.claim(ticket.session, ticket.epoch))
+        early = self._early = loop.create_task(self._listen())
+        patience_s = self._settings.owner_timeout_s
+        await asyncio.wait({claiming, early}, timeout=patience_s, return_when=FIRST_COMPLETED)
+        left = early.done() and early.result()["type"] != "websocket.receive"
+        if not left:
+            await asyncio.wait({claiming}, timeout=patience_s)
+        if claiming.done() and not left:
+            return claiming.result()
+        claiming.cancel()
+        raise _Rejected(Closing.of(Close.ENDED if left else Close.BUS_UNAVAILABLE))
+
+    def _seal(self, released: int, handle: str | None) -> str:
+        link = self.link
+        return self._gateway.tickets.seal(Ticket(link.session, link.epoch, released, handle))
 
     def _uplink(self, data: bytes) -> None:
         message = self._parse(data)
         if message.setup is not msgspec.UNSET:
             raise _Rejected(Closing.of(Close.SECOND_SETUP))
-        if message.is_original_demo or (
-            self._livegate_v1 and message.livegate is not msgspec.UNSET
-        ):
+        if message.is_original_demo:
             return
         now = self._heard_at
         link = self.link
-        self._gateway.exchange.send(link.peer, self.session.uplink(message.kinds, data, now))
-        if link.sender.full:
+        if self._livegate_v1 and message.livegate is not msgspec.UNSET:
+            outgoing = self._told(message, now)
+        else:
+            outgoing = self.session.uplink(message.kinds, data, now)
+        self._gateway.exchange.send(link.peer, outgoing)
+        if self.session.full:
             self._gate.clear()
+
+    def _told(self, message: envelope.ClientMessage, now: float) -> list[Outgoing]:
+        try:
+            told = self._notice_of(message)
+            self.session.acknowledged(told.ack)
+            return self.session.skip_to(told.next, now)
+        except ValueError as error:
+            raise _Rejected(Closing.of(Close.BAD_MESSAGE, f"livegate: {error}")) from None
 
     # Downlink
 
-    def _apply(self, outputs: Iterable[Output], now: float) -> None:  # noqa: C901, a case an output
+    def _apply(self, outputs: Iterable[Output], now: float) -> None:  # noqa: C901, PLR0912, a case an output
         for output in outputs:
             match output:
                 case (_, _):
@@ -271,6 +397,14 @@ class ClientConnection:
                     self._relay(Relay(output.kinds | ANNOUNCED, output.payload))
                 case Notice():
                     self._notice(state=output.state)
+                case Saved():
+                    self._saved(output)
+                case Rename():
+                    self._gateway.exchange.leave(self)
+                    self.link.rename(output.session)
+                    self._gateway.exchange.join(self)
+                case Resumed():
+                    self._resumed(output)
                 case Attach():
                     self._attach(output, now)
                 case Detach():
@@ -296,25 +430,55 @@ class ClientConnection:
 
     def _relay(self, relay: Relay) -> None:
         if self._left:
-            self._consumed(relay)
+            if not self.session.away:
+                self._consumed(relay)
             return
         if relay.kinds & frame.INTERRUPTED:
             flushed = [queued.kinds == frame.AUDIO for queued in self._relays]
             if any(flushed):
                 metrics.EDGE_FLUSHED.inc(sum(flushed))
                 self._relays = deque(
-                    Relay(frame.SKIP, b"") if gone else queued
+                    Relay(frame.SKIP, b"", queued.seq) if gone else queued
                     for queued, gone in zip(self._relays, flushed, strict=True)
                 )
         if relay.kinds & frame.SETUP_COMPLETE:
+            self._is_live = True
             self._notice(state="live")
         self._relays.append(relay)
         self._wake.set()
 
-    def _notice(self, **content: str) -> None:
-        if self._livegate_v1:
-            self._relays.append(Relay(NOTICE, msgspec.json.encode({"livegate": content})))
+    def _notice(self, **content: object) -> None:
+        if self._livegate_v1 and not self._left:
+            self._relays.append(Relay(NOTICE, notices.notice(**content)))
             self._wake.set()
+
+    def _saved(self, saved: Saved) -> None:
+        if self._livegate_v1:
+            self._notice(token=self._seal(saved.released, saved.handle), ack=saved.released)
+        elif self._resumption is not None and saved.handle is not None and not self._left:
+            sealed = self._seal(saved.released, saved.handle)
+            index = saved.index if self._resumption.transparent else None
+            self._relay(Relay(frame.RESUMPTION | ANNOUNCED, notices.handle(sealed, index)))
+
+    def _resumed(self, resumed: Resumed) -> None:
+        outcome = "recovered" if resumed.recovered else "from the handle"
+        metrics.EDGE_RESUMES.labels(outcome).inc()
+        log.info("session resumed", session=self.link.session.hex(), outcome=outcome)
+        if resumed.setup_complete is not None:
+            self._is_live = True
+            if not self._livegate_v1:
+                self._relay(Relay(frame.OTHER | ANNOUNCED, resumed.setup_complete))
+        if not self.session.full:
+            self._gate.set()
+        record = self.session.record
+        self._next = resumed.next
+        self._notice(
+            session=self.link.session.hex(),
+            recovered=resumed.recovered,
+            resend=resumed.resend,
+            next=resumed.next,
+            token=self._seal(record.released, record.handle),
+        )
 
     async def _write(self) -> None:
         try:
@@ -324,13 +488,23 @@ class ClientConnection:
                 while self._relays:
                     relay = self._relays.popleft()
                     if not relay.kinds & frame.SKIP:
+                        if self._livegate_v1 and relay.kinds != NOTICE:
+                            await self._number(relay)
                         await self._write_one(relay.payload)
                     self._consumed(relay)
+                if self._session is not None:
+                    self._gateway.exchange.send(self.link.peer, self._session.written())
                 if self._closing is not None:
                     await self._write_close(self._closing)
                     return
         except OSError:
             return  # uvicorn: the client is gone; the reader hears it too
+
+    async def _number(self, relay: Relay) -> None:
+        """Tell the client the number of the next message, where it would count wrongly."""
+        if relay.seq != self._next:
+            await self._write_one(notices.notice(next=relay.seq))
+        self._next = relay.seq + 1 if relay.seq else 0
 
     async def _write_one(self, payload: bytes) -> None:
         if self._binary:

@@ -4,22 +4,32 @@ the whole system.
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
-from livegate import keys, logs
+from livegate import frame, keys, logs
 from livegate.closes import Close, Closing
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate.exchange import Exchange
+from livegate.ownership import REGISTER_S, Claim, Ownership
+from livegate.settings import fail
 from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
 from livegate_edge.connection import ClientConnection
 from livegate_edge.session import OfferSession, WithdrawOffer
 from livegate_edge.settings import EdgeSettings
+from livegate_edge.tickets import Tickets
 
 POST_QUEUE = 10_000
 """Offers and withdrawals that wait for Redis; the oldest are dropped, edges offer again anyway."""
 
 STATUS_TIMEOUT_S = 2.0
+CLAIM_AGAIN_S = 0.25
+UNKNOWN_S = REGISTER_S + 0.5
+"""So long a session without a known owner may only be missing in an emptied Redis."""
+
+LAST_FRAMES_S = 2.0
+"""At the end of a drain: so long the owners may take the last frames."""
 
 log = logs.get("gateway")
 
@@ -34,6 +44,11 @@ class Gateway:
         self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
         self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
+        self._ownership = Ownership(self.exchange.bus.redis)
+        try:
+            self.tickets = Tickets(settings.seal_keys)
+        except ValueError:
+            fail(f"SEAL_KEYS_FILE: {settings.seal_keys_file} has a line that is no Fernet key")
         self._posts: asyncio.Queue[tuple[Offer, Post]] = asyncio.Queue(POST_QUEUE)
         self._connections: set[ClientConnection] = set()
         self._draining = False
@@ -56,17 +71,63 @@ class Gateway:
             group.create_task(self._post())
 
     async def drain(self) -> None:
-        """Close every connection with a code that means: reconnect; then let the owners know."""
+        """Send the page's clients elsewhere; serve the others until the grace ends. Then let the
+        owners know.
+        """
         self._draining = True
+        grace_s = self.settings.drain_s
+        for connection in list(self._connections):
+            connection.drain(grace_s)
+        await self._until(lambda: not self._connections, grace_s)
         for connection in list(self._connections):
             connection.finish(Closing.of(Close.DRAINING))
-        try:
-            async with asyncio.timeout(self.settings.drain_s):
-                while self._connections or self.exchange.members:  # noqa: ASYNC110, polled once, at the end
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
+        if not await self._until(
+            lambda: not (self._connections or self._unfinished), LAST_FRAMES_S
+        ):
             log.warning("drained in part", sessions=len(self.exchange.members))
         await self.exchange.bus.retire()
+
+    @property
+    def _unfinished(self) -> bool:
+        members = self.exchange.members.values()
+        return any(isinstance(m, ClientConnection) and m.session.unfinished for m in members)
+
+    async def _until(self, condition: Callable[[], bool], patience_s: float) -> bool:
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while not condition():  # polled, once in a process's life
+            if asyncio.get_running_loop().time() >= deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    async def claim(self, session: bytes, epoch: int) -> Claim | None:
+        """This edge has the session's client now; any other edge is told. None: nobody owns it."""
+        loop = asyncio.get_running_loop()
+        unknown_until = None
+        claim = None
+        while claim is None:
+            try:
+                async with asyncio.timeout(STATUS_TIMEOUT_S):
+                    claim = await self._ownership.claim(session, epoch, self.mailbox)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.debug("session not claimed yet", error=type(error).__name__)
+            else:
+                unknown_until = unknown_until or loop.time() + UNKNOWN_S
+                if claim is None and loop.time() >= unknown_until:
+                    break
+            if claim is None:
+                await asyncio.sleep(CLAIM_AGAIN_S)
+        self._supersede(session)
+        if claim and claim.edge not in (b"", self.mailbox):
+            fence = frame.pack_header(frame.FENCE, session, claim.epoch, 0, 0, 0, 0)
+            self.exchange.send(claim.edge, [(fence, b"")])
+        return claim
+
+    def _supersede(self, session: bytes) -> None:
+        """The session's client has another connection, here or elsewhere."""
+        former = self.exchange.members.get(session)
+        if isinstance(former, ClientConnection):
+            former.supersede()
 
     def post(self, offer: Offer, post: Post) -> None:
         """Queue the session for an owner, or take it back; never blocks."""
@@ -121,7 +182,7 @@ class Gateway:
                 async with asyncio.timeout(STATUS_TIMEOUT_S):
                     if isinstance(post, WithdrawOffer):
                         await self._dispatch.withdraw(offer)
-                    else:
-                        await self._dispatch.offer(offer, takeover=post.takeover)
+                    elif not await self._dispatch.offer(offer, takeover=post.takeover):
+                        self._supersede(offer.session)
             except (RedisError, OSError, TimeoutError) as error:
                 log.info("offer not queued; it is offered again", error=type(error).__name__)

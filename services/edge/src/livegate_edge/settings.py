@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from livegate import models
 from livegate.serve import Tls
-from livegate.settings import RedisSettings
+from livegate.settings import RedisSettings, read_secret
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
@@ -32,7 +32,17 @@ class EdgeSettings(RedisSettings):
     owner_timeout_s: float = Field(20, gt=0, description="from the setup to a worker's claim")
     idle_timeout_s: float = Field(900, gt=0, description="without any message from the client")
     max_message_bytes: int = Field(4 << 20, gt=0, description="a longer message closes 1009")
-    drain_s: float = Field(3, gt=0, description="after SIGTERM, for the last frames to arrive")
+    resume_window_s: float = Field(
+        60, gt=0, description="so long a session waits for its client to come back"
+    )
+    seal_keys_file: Path | None = Field(
+        None,
+        description="Fernet keys that seal handles and resume tokens, one a line: the first seals,"
+        " all open; the same for every edge; default: a key of this process alone",
+    )
+    drain_s: float = Field(
+        5, gt=0, description="after SIGTERM, so long clients other than the page are still served"
+    )
     tls_cert_file: Path | None = Field(None, description="serve https and wss on TLS_PORT")
     tls_key_file: Path | None = Field(None, description="the key of TLS_CERT_FILE")
     tls_port: int = Field(8443, ge=0, le=65535, description="port for https and wss")
@@ -50,6 +60,13 @@ class EdgeSettings(RedisSettings):
         if self.tls_cert_file is None or self.tls_key_file is None:
             return None
         return Tls(self.tls_port, self.tls_cert_file, self.tls_key_file)
+
+    @property
+    def seal_keys(self) -> tuple[bytes, ...]:
+        """The keys of SEAL_KEYS_FILE; none without it."""
+        if self.seal_keys_file is None:
+            return ()
+        return tuple(read_secret(self.seal_keys_file, "SEAL_KEYS_FILE").split())
 
     @property
     def platform(self) -> Literal["vertex", "developer", ""]:

@@ -1,9 +1,20 @@
-"""The client's setup: which model it may have. Pure."""
+"""The client's setup: which model it may have, and whether it wants to resume. Pure."""
 
 import msgspec
 from livegate import models
 from livegate.envelope import MessageError
 
+
+class Resumption(msgspec.Struct, frozen=True):
+    """`setup.sessionResumption`: a gateway handle to go on from, if any, and whether the client
+    sends again what the handle does not cover (`transparent`).
+    """
+
+    handle: str | None = None
+    transparent: bool | None = None
+
+
+_resumption = msgspec.json.Decoder(Resumption | None)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -32,3 +43,19 @@ def resolve(setup: msgspec.Raw, allowed: tuple[str, ...], *, default_unlisted: b
         model = allowed[0]
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     return msgspec.Raw(msgspec.json.encode(fields))
+
+
+def resumption(setup: msgspec.Raw) -> Resumption | None:
+    """What the client wants of resumption; None: it did not ask.
+
+    Raises:
+        MessageError: the setup is no object, or the field not as documented.
+    """
+    try:
+        fields = _fields.decode(setup)
+        asked = fields.get("sessionResumption", fields.get("session_resumption"))
+        return None if asked is None else _resumption.decode(asked)
+    except msgspec.DecodeError as error:
+        raise MessageError(f"setup.sessionResumption: {error}") from None
+    except UnicodeDecodeError:
+        raise MessageError("setup: not UTF-8") from None

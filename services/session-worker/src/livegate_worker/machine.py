@@ -5,6 +5,9 @@ its `setupComplete`; LIVE; ENDING until the edge has taken the last frame. A los
 connection, or one that will be lost, takes the session from LIVE back to CONNECTING, with the
 newest handle. RELEASING on a hand-over, until the upstream socket is closed: only then may another
 worker connect.
+
+A session whose client is away, or whose edge is lost, goes on: it waits for JOIN, by which another
+edge takes the client over.
 """
 
 from dataclasses import dataclass
@@ -33,21 +36,30 @@ RECORD_BYTES = 64 << 10
 """Without resumption: sent upstream since the last record, time for another."""
 
 DOWNLINK_BYTES = 8 << 20
-"""Unreleased downlink at which a client reads too slowly to be kept."""
+"""Unreleased downlink at which a client's connection is closed; at twice that the session ends."""
 
 MEDIA_AGE_S = 15.0
 """Older media is not worth sending again."""
 
-STALL_S = 15.0
+STALL_S = 12.0
 """The model owes an answer and nothing has come: the connection counts as stalled."""
 
 RESUME_S = 60.0
 """So long a session tries to get its upstream back."""
 
+SILENCE_S = 10.0
+"""After so long without a frame the edge is asked whether it still has the session."""
+
 STEADY_S = 10.0
 """A connection that was live so long ends the count of failed tries."""
 
 GO_AWAY_MARGIN_S = 2.0
+STREAM_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
+"""The microphone is gone: what the Live API wants to hear after a second without audio."""
+
+UNSETTLING = frame.AUDIO | frame.CONTENT | frame.TOOL | frame.TURN_COMPLETE
+"""What the model says that only the next handle covers."""
+
 PASSING = (Close.UPSTREAM_UNAVAILABLE.name, Close.QUOTA.name)
 """Closes after which trying again makes sense."""
 
@@ -83,7 +95,28 @@ class Forget:
     """The session is over at this worker."""
 
 
-Output = Outgoing | Connect | CloseUpstream | Forget
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """Write a frame to this mailbox, which is not that of the session's edge."""
+
+    mailbox: bytes
+    outgoing: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """The client is at this edge; to be followed by `attached`."""
+
+    peer: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """The edge is lost: nothing can be sent to it."""
+
+
+Output = Outgoing | Connect | CloseUpstream | Forget | SendTo | Attach | Detach
 
 
 class Session:
@@ -97,6 +130,7 @@ class Session:
         session: bytes,
         epoch: int,
         own_mailbox: bytes,
+        edge: bytes,
         now: float,
         *,
         resumable: bool,
@@ -107,7 +141,18 @@ class Session:
         self.closing: Closing | None = None
         self.resumes = 0
         self.holds = False
+        self.away = False
         self._mailbox = own_mailbox
+        self._edge = edge
+        self._former_edge = b""
+        self._edge_lost_at: float | None = None
+        self._heard_at = now
+        self._joined = False
+        self._doubt = False
+        self._settled = True
+        self._postponed: Connect | None = None
+        self._downlink_bytes = DOWNLINK_BYTES
+        self._heard_audio = False
         self._resumable = resumable
         self._record: record.Record | None = None
         self._outbox = Outbox(0)
@@ -129,20 +174,38 @@ class Session:
 
     def on_frame(self, incoming: frame.Frame, now: float) -> list[Output]:
         """A frame of this session."""
+        if incoming.kinds & frame.JOIN and not incoming.kinds & frame.FENCE:
+            return self._join(incoming)
         if incoming.epoch != self.link.epoch:
-            fenced = incoming.kinds & frame.FENCE and incoming.epoch > self.link.epoch
-            return self._end(None) if fenced else []
+            return self._other_epoch(incoming)
         if incoming.kinds & frame.OPEN:
             return self._open(incoming, now)
         if self.state in (State.CLAIMED, State.ENDED):
             return []
         outputs: list[Output] = []
+        if self._edge_lost_at is not None:
+            self._edge_lost_at = None
+            self.away = False
+            outputs.append(Attach(self._edge, self.link.epoch))
+        if incoming.kinds & frame.AWAY:
+            self._client_left(now)
+        self._heard_at = now
+        if incoming.kinds & frame.ECHO:
+            answer = self.link.control(frame.ECHO)
+            outputs += [answer] if incoming.payload else self._assured()
         if self.link.accept(incoming):
             outputs += self._uplink(incoming, now)
         outputs += self.link.pump(now)
         if self.state is State.ENDING and self.link.sender.received >= self._last_seq:
             outputs += self._end(None)
         return outputs
+
+    def _other_epoch(self, incoming: frame.Frame) -> list[Output]:
+        if incoming.kinds & frame.FENCE:
+            return self._end(None) if incoming.epoch > self.link.epoch else []
+        if incoming.epoch < self.link.epoch and self._former_edge:
+            return [SendTo(self._former_edge, self.link.control(frame.FENCE))]
+        return []
 
     def _open(self, incoming: frame.Frame, now: float) -> list[Output]:
         if self.state is not State.CLAIMED:
@@ -155,7 +218,7 @@ class Session:
         self._outbox = Outbox(self._record.released)
         # A client that has had downlink messages has had its setupComplete.
         self._introduced = incoming.received > 0
-        self._lost_at = now if self._introduced else None
+        self._lost_at = None if self._is_new else now
         return [self.link.control(0), *self._connect(0, now)]
 
     def _uplink(self, incoming: frame.Frame, now: float) -> list[Output]:
@@ -167,6 +230,7 @@ class Session:
             self.link.receiver.pass_over()
             return [self.link.control(0)] if self.link.ack_due else []
         queued_at = now - incoming.age_ms / 1000
+        self._heard_audio |= incoming.kinds == frame.AUDIO
         self._outbox.push(Entry(incoming.seq, incoming.kinds, incoming.payload, queued_at))
         return []
 
@@ -177,9 +241,100 @@ class Session:
         self.link.sender.rewind()
         return [self.link.control(0), *self.link.pump(now)]
 
-    def edge_dead(self) -> list[Output]:
-        """The edge's process is dead and the client with it."""
-        return self._end(Closing.of(Close.ENDED, "the edge is gone"))
+    def edge_dead(self, now: float) -> list[Output]:
+        """The edge's process is dead: the client may come back at another one."""
+        if self.state in (State.CLAIMED, State.ENDING) or not self._away_s:
+            return self._end(Closing.of(Close.ENDED, "the edge is gone"))
+        self._edge_lost_at = now
+        self._client_left(now)
+        return [Detach()]
+
+    def _client_left(self, now: float) -> None:
+        if self.away:
+            return
+        self.away = True
+        if self._heard_audio:
+            self._heard_audio = False
+            self._outbox.inject(frame.ACTIVITY, STREAM_END, self.link.receiver.accepted, now)
+
+    def _join(self, incoming: frame.Frame) -> list[Output]:
+        again = incoming.epoch == self.link.epoch and incoming.payload == self._edge
+        if self.state in (State.CLAIMED, State.ENDED):
+            gone = self.link.control(frame.FENCE | frame.JOIN)
+            return [SendTo(incoming.payload, gone), *self._end(None)]
+        if incoming.epoch <= self.link.epoch and not again:
+            return [SendTo(incoming.payload, self.link.control(frame.FENCE))]
+        if not again:
+            self._former_edge, self._edge = self._edge, incoming.payload
+        self.away = self._doubt = False
+        self._edge_lost_at = None
+        self._joined = True
+        sender = self.link.sender
+        sender.on_released(incoming.received)
+        sender.reopen()
+        self._downlink_bytes = max(DOWNLINK_BYTES, sender.kept_bytes + DOWNLINK_BYTES // 2)
+        return [Attach(self._edge, incoming.epoch)]
+
+    def attached(self, now: float) -> list[Output]:
+        """What follows `Attach`: to a new edge the record and what it lacks, else a resend."""
+        if not self._joined:
+            return self.resync(now)
+        self._joined = False
+        assert self._record is not None
+        released = self._outbox.released
+        copies = [
+            (
+                frame.pack_header(
+                    frame.COPY | entry.kinds,
+                    self.link.session,
+                    self.link.epoch,
+                    entry.seq,
+                    max(0, int((now - entry.queued_at) * 1000)),
+                    0,
+                    0,
+                ),
+                entry.payload,
+            )
+            for entry in self._outbox.kept
+        ]
+        joined = record.Joined(
+            record=msgspec.structs.replace(self._record, released=released),
+            accepted=self.link.receiver.accepted,
+            copies=len(copies),
+            position=self.link.sender.released,
+            calls=list(self._turn.calls),
+            speaking=self._turn.speaking,
+        )
+        answer = self.link.control(frame.JOINED, record.encode(joined))
+        # An edge that has given this owner up by now says so.
+        return [*copies, answer, self._ask(), *self._assured(), *self.link.pump(now)]
+
+    def _ask(self) -> Outgoing:
+        return self.link.control(frame.ECHO, self._mailbox)
+
+    def lapsed(self) -> list[Output]:
+        """Others may have given this process up: nothing goes upstream until the edge has said that
+        the session is still owned here.
+        """
+        if self.state in (State.CLAIMED, State.ENDED):
+            return []
+        self._doubt = True
+        return [self._ask()]
+
+    def _assured(self) -> list[Output]:
+        self._doubt = False
+        postponed, self._postponed = self._postponed, None
+        return [postponed] if postponed and self.state is State.CONNECTING else []
+
+    def may_connect(self, connect: Connect) -> bool:
+        """Whether the order stands; in doubt it is kept until the edge has said who owns this."""
+        if self._doubt:
+            self._postponed = connect
+        return self.state is State.CONNECTING and not self._doubt
+
+    @property
+    def _away_s(self) -> float:
+        return self._record.away_s if self._record else 0
 
     def supersede(self) -> list[Output]:
         """This worker claims the session anew: the old claim ends without a word."""
@@ -196,7 +351,7 @@ class Session:
 
     def next_upstream(self, now: float) -> bytes | None:
         """The payload to send now, to be followed by `sent_upstream`; None: nothing."""
-        if self.state is not State.LIVE:
+        if not self.has_uplink:
             return None
         held_since = self._turn.called_at if self.holds else None
         self._entry = self._outbox.take(now, held_since)
@@ -207,6 +362,7 @@ class Session:
         entry = self._entry
         assert entry is not None
         self._turn.on_client(entry.kinds, entry.payload, now)
+        self._settled &= entry.kinds in frame.MEDIA
         outputs: list[Output] = []
         if not entry.counted:
             entry.counted = True
@@ -227,12 +383,19 @@ class Session:
             return []
         kinds = envelope.server_kinds(payload)
         outputs: list[Output] = []
+        rest: bytes | None = payload
         if kinds & (frame.RESUMPTION | frame.GO_AWAY) and self._resumable:
             told = session_updates.read(payload)
             outputs += self._told(told, now)
-            if told.rest is None:
-                return outputs
-            payload = told.rest
+            rest = told.rest
+        if rest is not None:
+            outputs += self._on_message(kinds, rest, now)
+        if self._go_away_at is not None and self.state is State.LIVE and self._must_move(now):
+            outputs += self._again(0, now)  # a quiet moment may be short
+        return outputs
+
+    def _on_message(self, kinds: int, payload: bytes, now: float) -> list[Output]:
+        outputs: list[Output] = []
         if kinds & frame.SETUP_COMPLETE:
             self.state = State.LIVE
             self._since = now
@@ -242,13 +405,22 @@ class Session:
             if self._introduced:
                 return outputs
             self._introduced = True
+            assert self._record is not None
+            first = msgspec.Raw(payload)
+            self._record = msgspec.structs.replace(self._record, setup_complete=first)
         self._turn.on_server(kinds, payload, now)
+        self._settled &= not kinds & UNSETTLING
         outputs += self._downlink(kinds, payload, now)
         if kinds & frame.TURN_COMPLETE and self._unrecorded_bytes:
             outputs += self._push_record(now)
-        if self.link.sender.kept_bytes > DOWNLINK_BYTES:
-            outputs += self.close(Closing.of(Close.SLOW_CLIENT), now)
+        if self.link.sender.kept_bytes > self._downlink_bytes:
+            outputs += self._untaken(now)
         return outputs
+
+    def _untaken(self, now: float) -> list[Output]:
+        if not self._away_s or self.link.sender.kept_bytes > 2 * DOWNLINK_BYTES:
+            return self.close(Closing.of(Close.SLOW_CLIENT), now)
+        return [] if self.away else [self.link.control(frame.SLOW)]
 
     def _told(self, told: session_updates.Told, now: float) -> list[Output]:
         if told.time_left_s is not None:
@@ -257,6 +429,7 @@ class Session:
             return []
         assert self._record is not None
         self._outbox.saved(told.index, now)
+        self._settled = True
         self._record = msgspec.structs.replace(self._record, handle=told.handle)
         return self._push_record(now)
 
@@ -272,7 +445,7 @@ class Session:
             return []
         if self._refused_handle(closing):
             return self.close(Closing.of(Close.SESSION_LOST), now)
-        if not self._introduced or closing.name not in PASSING or not self._recoverable:
+        if self._is_new or closing.name not in PASSING or not self._recoverable:
             return self.close(closing, now)
         if self.state is State.LIVE and now - self._since >= STEADY_S:
             self._tries = 0
@@ -284,6 +457,12 @@ class Session:
         delay_s = min(8.0, slow * 0.25 * 2**self._tries) if self._tries or slow > 1 else 0.0
         self._tries += 1
         return self._again(delay_s, now)
+
+    @property
+    def _is_new(self) -> bool:
+        """There is no conversation yet: a failure is told at once."""
+        assert self._record is not None
+        return not self._introduced and self._record.handle is None
 
     @property
     def _recoverable(self) -> bool:
@@ -315,7 +494,8 @@ class Session:
         self.state = State.CONNECTING
         self._since = now
         self._go_away_at = None
-        return [Connect(self._record.setup, self._record.handle, delay_s)]
+        connect = Connect(self._record.setup, self._record.handle, delay_s)
+        return [connect] if self.may_connect(connect) else []
 
     def _downlink(self, kinds: int, payload: bytes, now: float) -> list[Output]:
         self.link.sender.push(kinds, payload, now)
@@ -334,8 +514,9 @@ class Session:
             return []
         if not self._introduced or not self._recoverable:
             return self.close(Closing.of(Close.DRAINING), now) if forced else []
-        quiet = self.state is State.LIVE and self._turn.quiet and not self._outbox.busy
-        if not quiet and not forced:
+        if self._edge_lost_at is not None and not forced:
+            return []
+        if not (self.state is State.LIVE and self._quiet) and not forced:
             return []
         connected = self.state is State.LIVE
         outputs = self._cut(now)
@@ -372,18 +553,35 @@ class Session:
             return self._end(None) if now - self._since >= OPEN_TIMEOUT_S else []
         if self.state is State.ENDING:
             return self._end(None) if now - self._since >= LINGER_S else self.resync(now)
+        if self._edge_lost_at is not None and now - self._edge_lost_at >= self._away_s:
+            return self._end(Closing.of(Close.ENDED, "the client did not come back"))
         self._outbox.expire(now - MEDIA_AGE_S)
+        outputs = self._watch(now)
+        if self._doubt or now - self._heard_at >= SILENCE_S:
+            return [*outputs, self._ask()]
+        return outputs or ([self.link.control(0)] if self.link.untold else [])
+
+    def _watch(self, now: float) -> list[Output]:
+        """Look after the upstream connection."""
         if self.state is State.SETTING_UP and now - self._since >= SETUP_TIMEOUT_S:
             text = "the Live API did not answer the setup"
             return self.upstream_failed(Closing.of(Close.UPSTREAM_UNAVAILABLE, text), now)
         if self.state is State.LIVE and self._must_move(now):
             return self._again(0, now)
-        return [self.link.control(0)] if self.link.receiver.untold else []
+        return []
 
     @property
     def has_uplink(self) -> bool:
         """Whether `next_upstream` may have something."""
-        return self._outbox.busy and self.state is State.LIVE
+        return self._outbox.busy and self.state is State.LIVE and not self._doubt
+
+    @property
+    def _quiet(self) -> bool:
+        """A good moment to change the connection: nobody waits, and a handle covers what was said.
+
+        Without that the model would be told something again that it has answered.
+        """
+        return self._settled and self._turn.quiet and not self._outbox.busy
 
     def _must_move(self, now: float) -> bool:
         """The connection will end, or has stalled; with goAway a quiet moment is chosen."""
@@ -394,7 +592,7 @@ class Session:
             return True
         if self._go_away_at is None:
             return False
-        return now >= self._go_away_at or (self._turn.quiet and not self._outbox.busy)
+        return now >= self._go_away_at or self._quiet
 
     def _push_record(self, now: float, more_kinds: int = 0) -> list[Output]:
         assert self._record is not None

@@ -20,6 +20,7 @@ UNINDEXED_S = 1.0
 class Entry:
     """A message: its uplink number, `frame` kinds and payload.
 
+    A message of the gateway's own stands behind the client's with its `seq` and is never copied.
     `index` as the Live API counts it on the current connection (0: not sent on it); `counted`: the
     edge was told that it was consumed; times in s.
     """
@@ -31,6 +32,7 @@ class Entry:
     sent_at: float = 0.0
     index: int = 0
     counted: bool = False
+    injected: bool = False
 
 
 class Outbox:
@@ -46,6 +48,17 @@ class Outbox:
     def push(self, entry: Entry) -> None:
         """A new message, after all others."""
         self._waiting.append(entry)
+
+    def inject(self, kinds: int, payload: bytes, after: int, now: float) -> None:
+        """A message of the gateway's own, behind the client's message `after`."""
+        self._waiting.append(Entry(after, kinds, payload, now, counted=True, injected=True))
+
+    @property
+    def kept(self) -> list[Entry]:
+        """The client's messages that are not safe yet, by number; without expired media."""
+        entries = (*self._sent, *self._waiting)
+        kept = [entry for entry in entries if entry.payload and not entry.injected]
+        return sorted(kept, key=lambda entry: entry.seq)
 
     @property
     def busy(self) -> bool:

@@ -12,7 +12,17 @@ from livegate.dispatch import Offer
 from livegate.link import Link
 
 from livegate_worker import upstreams
-from livegate_worker.machine import CloseUpstream, Connect, Forget, Output, Session
+from livegate_worker.machine import (
+    Attach,
+    CloseUpstream,
+    Connect,
+    Detach,
+    Forget,
+    Output,
+    SendTo,
+    Session,
+    State,
+)
 from livegate_worker.tokens import BrokerError
 from livegate_worker.upstream import Upstream, UpstreamError
 
@@ -42,10 +52,11 @@ class OwnedSession:
             offer.session,
             offer.epoch + 1,
             worker.mailbox,
+            offer.mailbox,
             loop.time(),
             resumable=worker.settings.resumable,
         )
-        self._edge = offer.mailbox
+        self._offer = offer
         self._wake = asyncio.Event()
         self._connects: asyncio.Queue[Connect] = asyncio.Queue(1)
         self._over = asyncio.Event()
@@ -72,8 +83,12 @@ class OwnedSession:
 
     def peer_dead(self, now: float) -> None:
         """See `exchange.Member`."""
+        self._apply(self._machine.edge_dead(now))
+
+    def lapsed(self, now: float) -> None:
+        """See `exchange.Member`."""
         del now
-        self._apply(self._machine.edge_dead())
+        self._apply(self._machine.lapsed())
 
     def tick(self, now: float) -> None:
         """See `exchange.Member`."""
@@ -88,6 +103,11 @@ class OwnedSession:
     @property
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the edge has granted the session."""
+        return self._machine.state is not State.CLAIMED
 
     def close(self, closing: Closing) -> None:
         """End the session; the client is told."""
@@ -105,7 +125,7 @@ class OwnedSession:
         """Claim, connect, relay, and linger until the edge has everything."""
         exchange = self._worker.exchange
         exchange.join(self)
-        exchange.attach(self, self._edge, self.link.epoch)
+        exchange.attach(self, self._offer.mailbox, self.link.epoch)
         self._apply(self._machine.claim())
         begun = self._now
         try:
@@ -130,6 +150,9 @@ class OwnedSession:
             order = await self._connects.get()
             if order.delay_s:
                 await asyncio.sleep(order.delay_s * random.uniform(0.5, 1))  # noqa: S311, jitter
+            self._check_heartbeat()
+            if not self._machine.may_connect(order):
+                continue
             self._close_upstream.clear()
             try:
                 upstream, target = await self._connect(order)
@@ -137,6 +160,8 @@ class OwnedSession:
                 self._apply(self._machine.upstream_failed(lost.closing, self._now))
                 continue
             try:
+                if not self._machine.may_connect(order):
+                    continue
                 setup = upstreams.compose_setup(
                     order.setup,
                     target,
@@ -148,6 +173,7 @@ class OwnedSession:
                 closed = await self._relay(upstream)
             finally:
                 await upstream.close()
+            self._check_heartbeat()
             if closed is not None:
                 self._apply(self._machine.upstream_closed(*closed, self._now))
             else:
@@ -208,6 +234,7 @@ class OwnedSession:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._check_heartbeat()
             while (payload := self._machine.next_upstream(self._now)) is not None:
                 await upstream.send(payload)
                 self._apply(self._machine.sent_upstream(self._now))
@@ -216,11 +243,28 @@ class OwnedSession:
         await self._close_upstream.wait()
         await upstream.close()
 
-    def _apply(self, outputs: Iterable[Output]) -> None:
+    def _check_heartbeat(self) -> None:
+        """Before anything that a former owner must not do."""
+        if self._worker.exchange.bus.lapsed:
+            self._apply(self._machine.lapsed())
+
+    def _apply(self, outputs: Iterable[Output]) -> None:  # noqa: C901, a case an output
+        exchange = self._worker.exchange
         for output in outputs:
             if isinstance(output, tuple):
-                self._worker.exchange.send(self._edge, (output,))
+                exchange.send(self.link.peer, (output,))
+            elif isinstance(output, SendTo):
+                exchange.send(output.mailbox, (output.outgoing,))
+            elif isinstance(output, Attach):
+                exchange.attach(self, output.peer, output.epoch)
+                self._worker.register()
+                self._apply(self._machine.attached(self._now))
+            elif isinstance(output, Detach):
+                exchange.detach(self)
             elif isinstance(output, Connect):
+                self._worker.register()
+                if not self._connects.empty():
+                    self._connects.get_nowait()  # the newest counts
                 self._connects.put_nowait(output)
             elif isinstance(output, CloseUpstream):
                 self._close_upstream.set()

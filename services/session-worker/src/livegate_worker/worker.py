@@ -1,6 +1,7 @@
 """The worker: takes sessions while it has free slots, and tells how it is."""
 
 import asyncio
+import contextlib
 import secrets
 import time
 
@@ -8,6 +9,7 @@ from livegate import keys, logs, metrics
 from livegate.closes import Close, Closing
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate.exchange import Exchange
+from livegate.ownership import REGISTER_S, Owned, Ownership
 from livegate.settings import read_secret
 from redis.exceptions import RedisError
 
@@ -38,6 +40,8 @@ class Worker:
         self.mailbox = keys.worker_mailbox(self.process_id)
         self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
+        self._ownership = Ownership(self.exchange.bus.redis)
+        self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
         self._sessions: dict[bytes, OwnedSession] = {}
         self._draining = False
@@ -108,6 +112,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.exchange.run())
                 group.create_task(self._report())
+                group.create_task(self._register())
                 if self._tokens is not None:
                     group.create_task(self._keep_token(self._tokens))
                 await self._take(group)
@@ -160,6 +165,9 @@ class Worker:
                 continue
             former = self._sessions.get(offer.session)
             if former is not None:
+                if offer.epoch < former.link.epoch:
+                    self._slots.release()  # an offer from before this worker's own claim
+                    continue
                 former.supersede()
             session = OwnedSession(self, offer)
             self._sessions[offer.session] = session
@@ -186,6 +194,27 @@ class Worker:
             if self._sessions.get(session_id) is session:
                 del self._sessions[session_id]
             self._slots.release()
+
+    def register(self) -> None:
+        """A session has begun here, or has another edge: edges must find it."""
+        self._changed.set()
+
+    async def _register(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REGISTER_S):
+                    await self._changed.wait()
+            self._changed.clear()
+            owned = [
+                Owned(session.link.session, session.link.epoch, session.link.peer)
+                for session in self._sessions.values()
+                if session.is_owner
+            ]
+            try:
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    await self._ownership.register(self.mailbox, owned)
+            except (RedisError, OSError, TimeoutError):
+                await asyncio.sleep(RETRY_S)
 
     @property
     def _pause_s(self) -> float:

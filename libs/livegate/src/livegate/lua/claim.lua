@@ -1,0 +1,8 @@
+-- An edge has the client of a session that it doesn't hold. KEYS[1] the session.
+-- ARGV: the epoch that it presents, its mailbox, TTL in ms. Nil: nobody owns the session.
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'owner', 'edge')
+if not known[2] then return false end
+local epoch = math.max(tonumber(known[1]), tonumber(ARGV[1])) + 1
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'edge', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return {epoch, known[2], known[3]}

@@ -1,0 +1,70 @@
+"""Tickets: what a client brings to any edge to go on with its session, sealed so that it can
+neither read nor change it. A `livegate.v1` resume token and a gateway handle are the same thing.
+"""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+LIFETIME_S = 24 * 3600
+"""The Live API forgets its handles earlier (docs/protocol.md)."""
+
+TICKET_BYTES = 16 << 10
+"""A longer one is none of ours."""
+
+
+class Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """`session` and the epoch that the edge knew; the uplink number that the Live API's `handle`
+    covers. Without a handle it is good while the session lives.
+    """
+
+    session: bytes
+    epoch: int
+    released: int
+    handle: str | None
+
+
+class _Sealed(msgspec.Struct, frozen=True, array_like=True):
+    ticket: Ticket
+    expires: float
+
+
+class TicketError(ValueError):
+    """It is no ticket of this gateway, or not any more."""
+
+
+_decoder = msgspec.msgpack.Decoder(_Sealed)
+
+
+class Tickets:
+    """Seals and opens tickets. `keys` are Fernet keys: the first seals, all of them open.
+
+    Raises:
+        ValueError: a key is not 32 bytes in URL-safe base64.
+    """
+
+    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys or (Fernet.generate_key(),)])
+
+    def seal(self, ticket: Ticket) -> str:
+        """A ticket as text."""
+        sealed = _Sealed(ticket, time.time() + LIFETIME_S)
+        return self._fernet.encrypt(msgspec.msgpack.encode(sealed)).decode()
+
+    def open(self, text: str) -> Ticket:
+        """The ticket of a text.
+
+        Raises:
+            TicketError: not sealed with these keys, or expired.
+        """
+        if len(text) > TICKET_BYTES:
+            raise TicketError("too long")
+        try:
+            sealed = _decoder.decode(self._fernet.decrypt(text))
+        except (InvalidToken, ValueError, msgspec.DecodeError):
+            raise TicketError("not sealed by this gateway") from None
+        if time.time() > sealed.expires:
+            raise TicketError("expired")
+        return sealed.ticket
