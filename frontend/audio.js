@@ -18,11 +18,16 @@ let ready = null;
 export function openAudio() {
   if (!context || context.state === "closed") {
     context = new AudioContext({ latencyHint: "interactive" });
-    ready = load(context);
+    ready = null;
   }
+  // A worklet that a bad line kept away is fetched again at the next call.
+  ready ??= load(context).catch((error) => {
+    ready = null;
+    throw error;
+  });
   // iOS interrupts a context for a phone call and leaves it to the page to go on.
   if (context.state !== "running") void context.resume();
-  return /** @type {Promise<AudioContext>} */ (ready);
+  return ready;
 }
 
 /** Lets a suspended context go on, for instance when the page comes back to the foreground. */

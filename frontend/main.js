@@ -127,6 +127,8 @@ class App {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) resumeAudio();
     });
+    window.addEventListener("online", () => this.#receive({ type: "online" }));
+    window.addEventListener("pagehide", () => this.#receive({ type: "stop" }));
   }
 
   #talk() {
@@ -146,6 +148,8 @@ class App {
     this.#view.notice("");
     this.#choices = this.#settings.choices;
     this.#model = this.#settings.model;
+    if (!this.#model) return;
+    this.#connection = this.#dial(protocol.setupMessage(this.#choices, this.#model));
     this.#tokens = 0;
     this.#view.showUsage(null, 0);
     setAudioSession(true);
@@ -198,12 +202,12 @@ class App {
   }
 
   /**
-   * What is said or shown before the session is live is not kept: it would come late.
+   * What is said or shown before the conversation has begun is not kept: it would come late.
    * @param {"audio" | "video"} kind
    * @param {object} message
    */
   #sendMedia(kind, message) {
-    if (this.#session.state.phase !== "live") return;
+    if (!this.#session.takesMedia) return;
     this.#connection?.send(message, kind);
     this.#sent[kind]++;
   }
@@ -224,11 +228,13 @@ class App {
   #carryOut(action) {
     switch (action.do) {
       case "connect":
-        return this.#connect();
+        return this.#connection?.connect(action.resume);
+      case "drop":
+        return this.#connection?.drop();
       case "hangUp":
         return this.#connection?.close();
-      case "sendSetup":
-        return this.#model && this.#connection?.send(protocol.setupMessage(this.#choices, this.#model));
+      case "answered":
+        return this.#connection?.answered();
       case "sendText":
         return this.#model && this.#connection?.send(protocol.textMessage(action.text, this.#model));
       case "endAudioStream":
@@ -282,11 +288,13 @@ class App {
     this.#transcriptView.apply(changes);
   }
 
-  #connect() {
-    this.#connection = new Connection(socketUrl(), {
+  /** @param {{setup: object}} setup */
+  #dial(setup) {
+    return new Connection(socketUrl(), setup, {
       opened: () => this.#receive({ type: "opened" }),
       fact: (fact) => this.#receive({ type: "fact", fact }),
       closed: (end) => this.#receive({ type: "closed", ...end }),
+      overfull: () => this.#receive({ type: "overfull" }),
     });
   }
 

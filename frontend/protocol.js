@@ -9,12 +9,21 @@
 /**
  * @typedef {{data: string, rate_hz: number}} AudioData base64 PCM16
  *
+ * @typedef {Object} Notice what the gateway itself says; each part may be missing
+ * @property {string} [session]
+ * @property {"connecting" | "live" | "resuming" | "moved"} [state]
+ * @property {string} [token] resumes the session; the newest counts
+ * @property {number} [ack] the client's messages up to this one are needed no more
+ * @property {number} [next] the number of the next server message; 0: what follows has none
+ * @property {boolean} [recovered] the answer to a resume: nothing of what the server said is missing
+ * @property {number} [resend] with it: the first client message that the gateway lacks
+ *
  * @typedef {Object} Usage
  * @property {number} prompt tokens
  * @property {number} reply tokens
  * @property {number} total tokens
  *
- * @typedef {{kind: "notice", notice: Record<string, unknown>}
+ * @typedef {{kind: "notice", notice: Notice}
  *   | {kind: "ready", session: string}
  *   | {kind: "interrupted"}
  *   | ({kind: "audio"} & AudioData)
@@ -117,18 +126,36 @@ export function toolResponseMessage(functionResponses) {
 }
 
 /**
- * Tells the gateway how many messages arrived, notices not counted.
- * @param {number} received
+ * Tells the gateway that the server messages up to this one have arrived.
+ * @param {number} n
  */
-export function ackMessage(received) {
-  return { livegate: { ack: received } };
+export function ackMessage(n) {
+  return { livegate: { ack: n } };
+}
+
+/**
+ * Tells the gateway the number of the next message: those before it were dropped on purpose.
+ * @param {number} n
+ */
+export function nextMessage(n) {
+  return { livegate: { next: n } };
+}
+
+/**
+ * The first message of a connection that goes on with a session.
+ * @param {{setup: object}} setup as the session began
+ * @param {string} token the newest
+ * @param {number} ack the number of the last server message that arrived; 0: none
+ */
+export function resumeMessage(setup, token, ack) {
+  return { ...setup, livegate: { token, ack } };
 }
 
 /**
  * Reads one server message.
  * @param {string} text
  * @returns {{facts: Fact[], counted: boolean}} the facts in the order to act on them, and
- *   whether the message counts for acks (everything but the gateway's own notices does)
+ *   whether the message is one that counts (everything but the gateway's own notices does)
  */
 export function parse(text) {
   /** @type {any} */

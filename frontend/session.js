@@ -3,20 +3,27 @@
  * One conversation from "start" to "closed": a pure state machine, events in, actions out.
  *
  * It knows no DOM, clock, socket or audio. `receive(event, now_ms, random)` changes `state` and
- * returns what the shell must do, in order. `describe(state)` puts a state in words.
+ * returns what the shell must do, in order.
  */
 
-import { MAX_TRIES, backOff_ms, closeRule } from "./closes.js";
+import { closeRule } from "./closes.js";
+import { Retry } from "./retry.js";
+import { withReason } from "./words.js";
 
-/** A connection that lasted this long proves that the way works: the count of tries restarts. */
-const STABLE_MS = 10_000;
+/** A network that is just changing may swallow a connection without a word. */
+const OPEN_MS = 10_000;
 /** The gateway itself gives up after 20 s without a free worker; this is for when it says nothing. */
-const CONNECT_MS = 35_000;
-/** Typed before the session is live; more than a person types in that time. */
-const MAX_PENDING = 20;
+const ANSWER_MS = 25_000;
+
+/** @type {Action} */
+const ASK = { do: "askStatus" };
+const OVERFULL = "Too much is waiting to be confirmed by the gateway. The conversation has ended.";
+const ANEW = "Connected again. The conversation starts anew.";
+const CUT = "Connected again. Something that the model said may be missing.";
 
 /**
- * @typedef {"idle" | "connecting" | "live" | "waiting" | "closed"} Phase
+ * @typedef {"idle" | "connecting" | "live" | "away" | "waiting" | "closed"} Phase "away": a lost
+ *   connection is being resumed; "waiting": before the next try, of either kind
  *
  * @typedef {Object} State
  * @property {Phase} phase
@@ -25,8 +32,9 @@ const MAX_PENDING = 20;
  * @property {boolean} speaking model audio is heard right now
  * @property {boolean} answering between the first content of a model turn and its end
  * @property {boolean} thinking text was sent and nothing has come back yet
- * @property {boolean} resuming the gateway is reconnecting to the model
- * @property {number} retry_ms the wait announced in phase "waiting"
+ * @property {boolean} resuming the gateway is looking for another worker
+ * @property {boolean} resumable the conversation goes on if the connection is lost
+ * @property {number} retryAt_ms when phase "waiting" ends
  * @property {string} reason why it is waiting or closed
  * @property {boolean} failed closed by an error, not by an end
  *
@@ -36,13 +44,15 @@ const MAX_PENDING = 20;
  *   | {type: "fact", fact: import("./protocol.js").Fact}
  *   | {type: "closed", code: number, reason: string}
  *   | {type: "timer"}
+ *   | {type: "online"}
+ *   | {type: "overfull"}
  *   | {type: "mic", mic: "off" | "asking" | "on"}
  *   | {type: "text", text: string}
  *   | {type: "speaking", speaking: boolean}
  *   | {type: "notReady", missing: string[]}} Event
  *
- * @typedef {{do: "connect"} | {do: "hangUp"}
- *   | {do: "sendSetup"} | {do: "sendText", text: string} | {do: "endAudioStream"}
+ * @typedef {{do: "connect", resume: boolean} | {do: "drop"} | {do: "hangUp"}
+ *   | {do: "sendText", text: string} | {do: "endAudioStream"} | {do: "answered"}
  *   | {do: "setTimer", ms: number} | {do: "clearTimer"}
  *   | {do: "openMic"} | {do: "closeMedia"} | {do: "askStatus"}
  *   | ({do: "play"} & import("./protocol.js").AudioData) | {do: "flush"}
@@ -55,12 +65,17 @@ const MAX_PENDING = 20;
 /** See the module's text. */
 export class Session {
   #closes;
-  #tries = 0;
+  #retry = new Retry(0);
   #opened = false;
+  /** The gateway gave a token, with which a session is resumed. */
+  #hasToken = false;
+  /** The model has taken the session; if not, resuming it is no more than queueing again. */
+  #begun = false;
+  /** So it was with this session or one before it, in this conversation. */
   #wasLive = false;
   #liveSince_ms = 0;
-  /** @type {string[]} */
-  #pending = [];
+  /** What the person must know once the session is live again. */
+  #news = "";
   /** @type {State} */
   #state = {
     phase: "idle",
@@ -70,7 +85,8 @@ export class Session {
     answering: false,
     thinking: false,
     resuming: false,
-    retry_ms: 0,
+    resumable: false,
+    retryAt_ms: 0,
     reason: "",
     failed: false,
   };
@@ -85,6 +101,20 @@ export class Session {
     return this.#state;
   }
 
+  /** What is said and shown now belongs to the conversation, connected or not. */
+  get takesMedia() {
+    return this.#active && this.#wasLive;
+  }
+
+  get #active() {
+    return this.#state.phase !== "idle" && this.#state.phase !== "closed";
+  }
+
+  /** The gateway's answer is awaited. */
+  get #asking() {
+    return this.#state.phase === "connecting" || this.#state.phase === "away";
+  }
+
   /**
    * @param {Event} event
    * @param {number} now_ms any monotonic clock
@@ -94,18 +124,22 @@ export class Session {
   receive(event, now_ms, random) {
     switch (event.type) {
       case "start":
-        return this.#start(event);
+        return this.#start(event, now_ms);
       case "stop":
         return this.#stop();
       case "opened":
         this.#opened = true;
-        return [{ do: "sendSetup" }];
+        return [{ do: "setTimer", ms: ANSWER_MS }];
       case "fact":
         return this.#fact(event.fact, now_ms);
       case "closed":
         return this.#closed(event, now_ms, random);
       case "timer":
         return this.#timer(now_ms, random);
+      case "online":
+        return this.#online(now_ms);
+      case "overfull":
+        return this.#active ? [{ do: "hangUp" }, ...this.#end(OVERFULL, true)] : [];
       case "mic":
         return this.#mic(event.mic);
       case "text":
@@ -120,35 +154,43 @@ export class Session {
 
   /** @param {Partial<State>} changes */
   #change(changes) {
-    this.#state = { ...this.#state, ...changes };
+    const resumable = this.#hasToken && this.#begun;
+    this.#state = { ...this.#state, ...changes, resumable };
   }
 
-  /** @param {Extract<Event, {type: "start"}>} event */
-  #start({ withMic, answer, text }) {
-    if (this.#state.phase !== "idle" && this.#state.phase !== "closed") return [];
-    this.#tries = 0;
-    this.#wasLive = false;
-    this.#pending = [];
+  /**
+   * @param {Extract<Event, {type: "start"}>} event
+   * @param {number} now_ms
+   * @returns {Action[]}
+   */
+  #start({ withMic, answer, text }, now_ms) {
+    if (this.#active) return [];
+    this.#retry = new Retry(now_ms);
+    this.#hasToken = this.#begun = this.#wasLive = false;
+    this.#news = "";
     this.#change({ answer });
-    /** @type {Action[]} */
-    const actions = [];
-    if (text) actions.push(...this.#hold(text));
-    actions.push(...this.#connect());
-    if (withMic) actions.push({ do: "openMic" });
-    return actions;
+    const connect = this.#connect();
+    return [
+      ...(text ? this.#text(text) : []),
+      ...connect,
+      ...(withMic ? [/** @type {const} */ ({ do: "openMic" })] : []),
+    ];
   }
 
   /** @returns {Action[]} */
   #connect() {
     this.#opened = false;
-    this.#change({ phase: "connecting", reason: "", failed: false, retry_ms: 0 });
-    return [{ do: "connect" }, { do: "setTimer", ms: CONNECT_MS }];
+    const phase = this.#state.resumable ? "away" : "connecting";
+    this.#change({ phase, reason: "", failed: false });
+    return [
+      { do: "connect", resume: this.#hasToken },
+      { do: "setTimer", ms: OPEN_MS },
+    ];
   }
 
   /** @returns {Action[]} */
   #stop() {
-    const { phase } = this.#state;
-    if (phase === "idle" || phase === "closed") return [];
+    if (!this.#active) return [];
     return [{ do: "hangUp" }, { do: "flush" }, ...this.#end("", false)];
   }
 
@@ -158,14 +200,10 @@ export class Session {
    * @returns {Action[]}
    */
   #end(reason, failed) {
-    this.#pending = [];
-    this.#lost();
+    this.#hasToken = false;
     this.#change({ phase: "closed", reason, failed, mic: "off" });
-    return [{ do: "clearTimer" }, { do: "closeMedia" }];
-  }
-
-  #lost() {
     this.#change({ answering: false, thinking: false, resuming: false });
+    return [{ do: "clearTimer" }, { do: "closeMedia" }];
   }
 
   /**
@@ -176,21 +214,20 @@ export class Session {
   #fact(fact, now_ms) {
     switch (fact.kind) {
       case "ready":
-        return this.#ready(now_ms);
+        return this.#asking ? this.#live(now_ms) : [];
       case "notice":
-        this.#change({ resuming: fact.notice.state === "resuming" });
-        return [];
+        return this.#notice(fact.notice, now_ms);
       case "interrupted":
         this.#change({ answering: false });
         return [{ do: "flush" }, { do: "interrupted" }];
-      case "audio":
-        this.#answers();
-        if (this.#state.answer === "text") return [];
-        return [{ do: "play", data: fact.data, rate_hz: fact.rate_hz }];
+      case "audio": {
+        const answers = this.#answers();
+        if (this.#state.answer === "text") return answers;
+        return [...answers, { do: "play", data: fact.data, rate_hz: fact.rate_hz }];
+      }
       case "text":
       case "said":
-        if (fact.text) this.#answers();
-        return fact.text ? [{ do: "modelSaid", text: fact.text }] : [];
+        return fact.text ? [...this.#answers(), { do: "modelSaid", text: fact.text }] : [];
       case "heard":
         return [{ do: "userSaid", text: fact.text, finished: fact.finished }];
       case "turnComplete":
@@ -212,29 +249,49 @@ export class Session {
     }
   }
 
+  /** @returns {Action[]} */
   #answers() {
-    if (!this.#state.answering) this.#change({ answering: true, thinking: false });
+    if (this.#state.answering) return [];
+    this.#change({ answering: true, thinking: false });
+    return [{ do: "answered" }];
+  }
+
+  /**
+   * @param {import("./protocol.js").Notice} notice
+   * @param {number} now_ms
+   * @returns {Action[]}
+   */
+  #notice({ token, state, recovered }, now_ms) {
+    if (token) this.#hasToken = true;
+    this.#change(state ? { resuming: state === "resuming" } : {});
+    if (this.#state.phase !== "away") return [];
+    if (recovered === true) return this.#live(now_ms);
+    if (recovered === undefined) return [];
+    this.#news ||= CUT;
+    return this.#cut();
+  }
+
+  /**
+   * The rest of an answer that is being given won't come.
+   * @returns {Action[]}
+   */
+  #cut() {
+    if (!this.#state.answering) return [];
+    this.#change({ answering: false });
+    return [{ do: "flush" }, { do: "interrupted" }];
   }
 
   /**
    * @param {number} now_ms
    * @returns {Action[]}
    */
-  #ready(now_ms) {
-    if (this.#state.phase !== "connecting") return [];
+  #live(now_ms) {
     this.#liveSince_ms = now_ms;
-    const again = this.#wasLive;
-    this.#wasLive = true;
-    const pending = this.#pending;
-    this.#pending = [];
-    this.#change({ phase: "live", resuming: false, thinking: pending.length > 0 });
-    /** @type {Action[]} */
-    const actions = [{ do: "clearTimer" }];
-    if (again) {
-      actions.push({ do: "note", text: "Connected again. The conversation starts anew." });
-    }
-    for (const text of pending) actions.push({ do: "sendText", text });
-    return actions;
+    this.#begun = this.#wasLive = true;
+    const text = this.#news;
+    this.#news = "";
+    this.#change({ phase: "live", resuming: false });
+    return [{ do: "clearTimer" }, ...(text ? [/** @type {const} */ ({ do: "note", text })] : [])];
   }
 
   /**
@@ -245,27 +302,35 @@ export class Session {
    */
   #closed({ code, reason }, now_ms, random) {
     const { phase } = this.#state;
-    if (phase !== "connecting" && phase !== "live") return [];
-    if (phase === "live" && now_ms - this.#liveSince_ms >= STABLE_MS) this.#tries = 0;
+    if (!this.#asking && phase !== "live") return [];
+    if (phase === "live") this.#retry.lost(now_ms, now_ms - this.#liveSince_ms);
     const rule = closeRule(this.#closes, code);
     const unreached = code === 1006 && !this.#opened;
     const text = unreached ? "The gateway can't be reached." : withReason(rule.text, reason);
-    this.#lost();
     if (rule.action === "ended") return this.#end(rule.text, false);
     if (rule.action === "final") return this.#end(text, true);
-    // At once only the first time: a gateway that closes each new session would be hammered.
-    if (rule.action === "reconnect" && this.#tries === 0) {
-      this.#tries = 1;
-      return [{ do: "flush" }, ...this.#connect()];
+    if (rule.name === "session_lost") this.#hasToken = false;
+    const cut = this.#hasToken ? [] : this.#isAnew();
+    // That there is nothing to resume isn't one more failure.
+    const atOnce = rule.name === "session_lost" && phase !== "live";
+    const ms = this.#retry.next(rule.action, atOnce, now_ms, random);
+    if (ms === null) {
+      const end = this.#wasLive ? "The conversation has ended." : "Gave up.";
+      return this.#end(`${text} ${end}`, true);
     }
-    if (this.#tries >= MAX_TRIES) return this.#end(`${text} Gave up after ${MAX_TRIES} tries.`, true);
-    const retry_ms = backOff_ms(this.#tries, random);
-    this.#tries++;
-    this.#change({ phase: "waiting", reason: text, retry_ms });
-    /** @type {Action[]} */
-    const actions = [{ do: "flush" }, { do: "setTimer", ms: retry_ms }];
-    if (unreached) actions.push({ do: "askStatus" });
-    return actions;
+    if (ms === 0) return [...cut, ...this.#connect()];
+    this.#change({ phase: "waiting", reason: text, retryAt_ms: now_ms + ms });
+    return [...cut, { do: "setTimer", ms }, ...(unreached ? [ASK] : [])];
+  }
+
+  /**
+   * What comes next is another session: this one's answer ends here.
+   * @returns {Action[]}
+   */
+  #isAnew() {
+    this.#begun = false;
+    if (this.#wasLive) this.#news = ANEW;
+    return this.#cut();
   }
 
   /**
@@ -275,9 +340,22 @@ export class Session {
    */
   #timer(now_ms, random) {
     if (this.#state.phase === "waiting") return this.#connect();
-    if (this.#state.phase !== "connecting") return [];
-    const lost = this.#closed({ code: 1006, reason: "" }, now_ms, random);
-    return [{ do: "hangUp" }, ...lost];
+    if (!this.#asking) return [];
+    return [{ do: "drop" }, ...this.#closed({ code: 1006, reason: "" }, now_ms, random)];
+  }
+
+  /**
+   * The device has a network again: connections from before are mostly dead, and wouldn't say so
+   * for minutes.
+   * @param {number} now_ms
+   * @returns {Action[]}
+   */
+  #online(now_ms) {
+    const { phase, resumable } = this.#state;
+    if (phase === "live" && resumable) this.#retry.lost(now_ms, now_ms - this.#liveSince_ms);
+    else if (phase !== "away" && phase !== "waiting") return [];
+    this.#retry.hasten();
+    return phase === "waiting" ? this.#connect() : [{ do: "drop" }, ...this.#connect()];
   }
 
   /**
@@ -287,7 +365,7 @@ export class Session {
   #mic(mic) {
     const before = this.#state.mic;
     this.#change({ mic });
-    const ended = before === "on" && mic === "off" && this.#state.phase === "live";
+    const ended = before === "on" && mic === "off" && this.takesMedia;
     return ended ? [{ do: "endAudioStream" }] : [];
   }
 
@@ -296,24 +374,12 @@ export class Session {
    * @returns {Action[]}
    */
   #text(text) {
-    if (this.#state.phase === "live") {
-      this.#change({ thinking: true });
-      return [
-        { do: "userTyped", text },
-        { do: "sendText", text },
-      ];
-    }
-    return this.#state.phase === "connecting" || this.#state.phase === "waiting" ? this.#hold(text) : [];
-  }
-
-  /**
-   * @param {string} text
-   * @returns {Action[]}
-   */
-  #hold(text) {
-    if (this.#pending.length >= MAX_PENDING) return [];
-    this.#pending.push(text);
-    return [{ do: "userTyped", text }];
+    if (!this.#active) return [];
+    this.#change({ thinking: true });
+    return [
+      { do: "userTyped", text },
+      { do: "sendText", text },
+    ];
   }
 
   /**
@@ -326,44 +392,4 @@ export class Session {
     }
     return [];
   }
-}
-
-/**
- * The gateway's words, then the reason that came with the close if it says more.
- * @param {string} text
- * @param {string} reason
- */
-function withReason(text, reason) {
-  const bare = reason.replace(/\.$/, "");
-  return bare && !text.includes(bare) ? `${text} (${bare})` : text;
-}
-
-/**
- * A state in words, for the state line.
- * @param {Readonly<State>} state
- * @returns {string}
- */
-export function describe(state) {
-  switch (state.phase) {
-    case "idle":
-      return "Not connected";
-    case "connecting":
-      return "Connecting…";
-    case "waiting":
-      return `${state.reason} Reconnecting in ${Math.max(1, Math.round(state.retry_ms / 1000))} s…`;
-    case "closed":
-      return state.failed ? `Closed: ${state.reason}` : state.reason || "Not connected";
-    case "live":
-      return describeLive(state);
-  }
-}
-
-/** @param {Readonly<State>} state */
-function describeLive(state) {
-  if (state.resuming) return "Resuming…";
-  if (state.speaking) return "Speaking";
-  if (state.answering && state.answer === "text") return "Answering…";
-  if (state.thinking) return "Thinking…";
-  if (state.mic === "on") return "Listening";
-  return state.mic === "asking" ? "Waiting for the microphone…" : "Muted";
 }

@@ -2,18 +2,12 @@
 /** Shows the session's state: the state line, what can be pressed, and notices. */
 
 import { byId } from "./dom.js";
-import { describe } from "./session.js";
+import { countdown, describe } from "./words.js";
 
 /** @typedef {import("./session.js").State} State */
 
-/** What end-to-end tests and the style sheet see of a phase. @type {Record<State["phase"], string>} */
-const SHOWN = {
-  idle: "idle",
-  connecting: "connecting",
-  waiting: "connecting",
-  live: "live",
-  closed: "closed",
-};
+/** How often a countdown is looked at. */
+const COUNT_EVERY_MS = 200;
 
 /** @type {Record<string, string>} */
 const UPSTREAMS = { simulator: "Simulator", vertex: "Vertex AI", developer: "Gemini API" };
@@ -22,6 +16,7 @@ const UPSTREAMS = { simulator: "Simulator", vertex: "Vertex AI", developer: "Gem
 export class View {
   #root = document.documentElement;
   #state = byId("state", HTMLElement);
+  #countdown = byId("countdown", HTMLElement);
   #talk = byId("talk", HTMLButtonElement);
   #talkLabel = byId("talk-label", HTMLElement);
   #mic = byId("mic", HTMLButtonElement);
@@ -36,6 +31,8 @@ export class View {
   #talked = false;
   /** A notice that was dismissed isn't shown again every few seconds. */
   #dismissed = "";
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #counting;
 
   constructor() {
     byId("dismiss", HTMLButtonElement).addEventListener("click", () => {
@@ -66,10 +63,11 @@ export class View {
     const { phase } = state;
     const active = phase !== "idle" && phase !== "closed";
     this.#talked ||= active;
-    this.#root.dataset.state = SHOWN[phase];
+    this.#root.dataset.state = shown(state);
     this.#root.dataset.speaking = String(state.speaking);
     this.#root.dataset.failed = String(phase === "closed" && state.failed);
     this.line(describe(state));
+    this.#count(state);
     setText(this.#talkLabel, active ? "End" : this.#talked ? "Start again" : "Start talking");
     this.#text.placeholder = active ? "Type a message" : "Or type a message";
     this.#mic.disabled = !active;
@@ -84,6 +82,14 @@ export class View {
   /** The state line, for what isn't the session's: loading, a gateway that is away. @param {string} text */
   line(text) {
     setText(this.#state, text);
+  }
+
+  /** @param {Readonly<State>} state */
+  #count(state) {
+    clearInterval(this.#counting);
+    const count = () => setText(this.#countdown, countdown(state, performance.now()));
+    count();
+    if (state.phase === "waiting") this.#counting = setInterval(count, COUNT_EVERY_MS);
   }
 
   /** @param {import("./video.js").Source | null} source */
@@ -149,6 +155,15 @@ export class View {
     this.#dismissed = "";
     if (this.#notice.dataset.about === "gateway") this.notice("");
   }
+}
+
+/**
+ * What end-to-end tests and the style sheet see of a state.
+ * @param {Readonly<State>} state
+ */
+function shown({ phase, resumable }) {
+  if (phase === "waiting") return resumable ? "resuming" : "connecting";
+  return phase === "away" ? "resuming" : phase;
 }
 
 /**

@@ -151,7 +151,7 @@ test("typed text: a turn, or realtime text where turns are only history", () => 
   assert.deepEqual(protocol.textMessage("hi", HISTORY), { realtimeInput: { text: "hi" } });
 });
 
-test("realtime input, acks and tool responses", () => {
+test("realtime input, notices and tool responses", () => {
   assert.deepEqual(protocol.audioMessage("AA==", 16000), {
     realtimeInput: { audio: { data: "AA==", mimeType: "audio/pcm;rate=16000" } },
   });
@@ -160,6 +160,9 @@ test("realtime input, acks and tool responses", () => {
   });
   assert.deepEqual(protocol.audioStreamEndMessage(), { realtimeInput: { audioStreamEnd: true } });
   assert.deepEqual(protocol.ackMessage(4), { livegate: { ack: 4 } });
+  assert.deepEqual(protocol.nextMessage(5), { livegate: { next: 5 } });
+  const setup = { setup: { model: "m" } };
+  assert.deepEqual(protocol.resumeMessage(setup, "t", 6), { ...setup, livegate: { token: "t", ack: 6 } });
   assert.deepEqual(protocol.toolResponseMessage([{ id: "1", name: "f", response: { ok: true } }]), {
     toolResponse: { functionResponses: [{ id: "1", name: "f", response: { ok: true } }] },
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 
-import { backOff_ms, closeRule } from "../../frontend/closes.js";
+import { closeRule } from "../../frontend/closes.js";
 import { loudness } from "../../frontend/meter.js";
 import { deviceProblem } from "../../frontend/problems.js";
 import { frameSize } from "../../frontend/video.js";
@@ -29,11 +29,6 @@ test("device problems say what to do", () => {
   assert.match(deviceProblem("camera", new DOMException("", "NotReadableError"), true), /in use/);
   assert.match(deviceProblem("microphone", new TypeError(), false), /https/);
   assert.equal(deviceProblem("screen", denied, true), "", "closing the picker is a choice");
-});
-
-test("back-off doubles to 15 s, never below half of that", () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 9].map((n) => backOff_ms(n, 1)), [1000, 2000, 4000, 8000, 15000, 15000]);
-  assert.equal(backOff_ms(0, 0), 500);
 });
 
 test("the gateway's table goes before the page's own, but 1000 is always an end", () => {
