@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test check format lock clean
+.PHONY: help run test chaos check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,8 +12,12 @@ test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/contract --ignore tests/e2e
-	@.venv/bin/python -m pytest tests/system tests/contract tests/e2e
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/contract --ignore tests/e2e
+	@.venv/bin/python -m pytest tests/system tests/chaos tests/contract tests/e2e
+
+chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault SEED= SESSIONS= QUICK=1)
+	@scripts/install dev
+	@.venv/bin/python -m tests.chaos
 
 check: ## format, lint, types, import rules
 	@scripts/install dev

@@ -122,3 +122,7 @@ def test_messages_of_a_real_session_are_json() -> None:
     talk.send(message)
     entry = json.loads(json.dumps(talk.journal.detail()))["received"][-1]
     assert entry["payload"] == message["contextUpdate"]
+
+
+def test_when_a_connection_began() -> None:
+    assert Journal(1, "id", "vertex", "/", 7.5).connection()["began_s"] == 7.5

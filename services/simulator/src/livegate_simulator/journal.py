@@ -194,6 +194,7 @@ class Journal:
             "n": self.number,
             "path": self.path,
             "state": self.state,
+            "began_s": self.started,
             "close": self.close,
             "scenario": self.scenario,
             "resumed_from": resumed and {"connection": resumed[0], "index": resumed[1]},

@@ -1,0 +1,117 @@
+"""A client of `livegate.v1`, as the page is one: numbers, acks, and a token to resume with."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from tests.support.clients import wire
+from tests.support.clients.client import Client, Dialer, OnMessage
+from tests.support.clients.relay import Network
+
+ACK_BYTES = 64 << 10
+ACK_S = 0.5
+LONGEST_WAIT_S = 5.0
+
+
+class LivegateClient(Client):
+    """`token` is the newest one, `ack` the number of the last server message."""
+
+    def __init__(
+        self,
+        urls: list[str],
+        setup: dict[str, Any],
+        on_message: OnMessage,
+        *,
+        first_edge: int = 0,
+        network: Network | None = None,
+    ) -> None:
+        dialer = Dialer(urls, "/ws", [Subprotocol("livegate.v1")], network)
+        super().__init__(dialer, first_edge, on_message)
+        self.token: str | None = None
+        self.ack = 0
+        self._setup = setup
+        self._counts = True
+        self._acked = 0
+        self._unacked_bytes = 0
+        self._resuming = False
+        self._ack_now = asyncio.Event()
+
+    def first_message(self) -> str:
+        """`setup`, with the token if there is one."""
+        self._resuming = self.token is not None
+        first: dict[str, Any] = {"setup": self._setup}
+        if self._resuming:
+            first["livegate"] = {"token": self.token, "ack": self.ack}
+            self._acked = self.ack
+        else:
+            self.ack = self._acked = 0
+            self._counts = True
+        return msgspec.json.encode(first).decode()
+
+    def on_server(self, message: wire.Message, data: bytes) -> bool:
+        """Notices are the client's own; everything else is counted."""
+        if message.livegate is not None:
+            self._notice(message.livegate)
+            return False
+        if self._counts:
+            self.ack += 1
+        if message.setup_complete is not None and not self._may_send.is_set():
+            self.go()
+        self._unacked_bytes += len(data)
+        if self._unacked_bytes >= ACK_BYTES:
+            self._ack_now.set()
+        return True
+
+    def _notice(self, notice: dict[str, Any]) -> None:
+        if "state" in notice:
+            self.note(notice["state"])
+        if "token" in notice:
+            self.token = notice["token"]
+        if "next" in notice:
+            self._counts = notice["next"] > 0
+            if self._counts:
+                self.ack = notice["next"] - 1
+        if "recovered" in notice:
+            if not notice["recovered"]:
+                self.log.unrecovered.add(self.connection)
+                self.on_unrecovered()
+            self.note(f"recovered {notice['recovered']}")
+            self.resend_from(notice["resend"])
+        elif "ack" in notice:
+            self.forget(notice["ack"])
+
+    def after(self, code: int, reason: str, failures: int) -> float | None:
+        """By the close code's range; 4002 begins anew, which loses the conversation."""
+        if code == 4002:
+            self.token = None
+            self.log.trouble.append(f"session lost: {reason}")
+            self.resend_from(self._next)
+            return 0.0
+        if code == 1000 or 4200 <= code < 4300:
+            return None
+        if 4000 <= code < 4100:
+            return 0.0 if failures < 2 else 0.25
+        back_off_s = min(LONGEST_WAIT_S, 0.25 * 2 ** max(0, failures - 2)) if failures > 1 else 0.0
+        return max(back_off_s, 0.5) if 4100 <= code < 4200 else back_off_s
+
+    def gap(self, number: int) -> str | None:
+        """The numbers before it were dropped on purpose."""
+        return msgspec.json.encode({"livegate": {"next": number}}).decode()
+
+    async def beside(self, socket: ClientConnection) -> None:
+        """Acks: every 64 KB and twice a second, while messages arrive."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ACK_S):
+                        await self._ack_now.wait()
+                self._ack_now.clear()
+                self._unacked_bytes = 0
+                if self.ack != self._acked:
+                    self._acked = self.ack
+                    await socket.send(f'{{"livegate":{{"ack":{self.ack}}}}}')
