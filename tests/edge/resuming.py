@@ -64,8 +64,6 @@ def answer_join(client: Client, *, released: int = 0, accepted: int = 0, positio
         accepted=accepted,
         copies=accepted - released,
         position=position,
-        calls=[],
-        speaking=False,
     )
     client.to_edge(frame.JOINED, record.encode(joined), received=accepted)
 

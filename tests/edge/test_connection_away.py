@@ -61,27 +61,6 @@ async def test_numbers_after_a_flush(gateway: Gateway) -> None:
         ]
 
 
-async def test_announcements_have_no_number(gateway: Gateway) -> None:
-    async with connected(gateway, livegate_v1=True) as client:
-        await live(client)
-        client.relay(frame.TOOL, {"toolCall": {"functionCalls": [{"id": "c1"}]}})
-        client.relay(frame.CONTENT, {"serverContent": {"modelTurn": {}}})
-        client.connection.peer_dead(0.0)
-        client.claimed(epoch=2, mailbox=OTHER)
-        client.relay(frame.TEXT, {"n": 4})
-        await until(lambda: client.messages[-1] == {"n": 4}, "the new owner's message")
-        assert client.heard[5:] == [
-            {"livegate": {"next": 0}},
-            {"toolCallCancellation": {"ids": ["c1"]}},
-            {"serverContent": {"interrupted": True}},
-            {"livegate": {"state": "resuming"}},
-            {"livegate": {"state": "moved"}},
-            {"livegate": {"next": 4}},
-            {"n": 4},
-        ]
-        assert client.connection.link.receiver.consumed == 4, "announcements are not the owner's"
-
-
 async def test_other_clients_hear_of_no_numbers(gateway: Gateway) -> None:
     async with connected(gateway, GOOGLE) as client:
         await live(client)

@@ -21,8 +21,6 @@ def joined(*, released: int = 0, accepted: int = 0, copies: int = 0) -> Joined:
         accepted=accepted,
         copies=copies,
         position=0,
-        calls=[],
-        speaking=False,
     )
 
 

@@ -11,7 +11,6 @@ from livegate.record import Joined, Record
 from livegate_edge.session import (
     JOIN_TIMEOUT_S,
     OPEN_TIMEOUT_S,
-    Announce,
     Attach,
     Detach,
     EdgeSession,
@@ -96,14 +95,14 @@ def joined(
         handle="owners",
         setup_complete=msgspec.Raw(SETUP_COMPLETE),
         away_s=AWAY_S,
+        calls=list(calls),
+        speaking=speaking,
     )
     told = Joined(
         record=kept,
         accepted=accepted,
         copies=copies,
         position=position,
-        calls=list(calls),
-        speaking=speaking,
     )
     text = record.encode(told)
     return from_worker(frame.JOINED, epoch=epoch, payload=text, received=received)
@@ -280,11 +279,9 @@ def test_a_second_answer_is_no_talk_of_the_live_api() -> None:
 def test_what_the_model_was_in_the_middle_of_is_known_here() -> None:
     session = joining()
     session.on_frame(joined(calls=("c1",), speaking=True), 0.0)
-    assert session.owner_dead(1.0) == [
-        Announce(frame.TOOL, b'{"toolCallCancellation":{"ids":["c1"]}}'),
-        Announce(frame.INTERRUPTED, b'{"serverContent":{"interrupted":true}}'),
-        *TAKEOVER,
-    ]
+    assert session.owner_dead(1.0) == TAKEOVER
+    opening = record.decode(claimed(session)[0].payload)
+    assert (opening.calls, opening.speaking) == (["c1"], True), "its next owner says that it ends"
 
 
 def test_an_owner_that_answered_may_be_silent() -> None:

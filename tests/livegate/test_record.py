@@ -41,18 +41,18 @@ def test_what_is_no_record(data: bytes) -> None:
 @given(st.integers(0, 2**32 - 1), st.lists(st.text()), st.booleans())
 def test_what_an_owner_tells_a_new_edge(number: int, calls: list[str], speaking: bool) -> None:
     original = Joined(
-        record=Record(setup=msgspec.Raw(SETUP), released=number, handle="h"),
+        record=Record(
+            setup=msgspec.Raw(SETUP), released=number, handle="h", calls=calls, speaking=speaking
+        ),
         accepted=number,
         copies=3,
         position=number,
-        calls=calls,
-        speaking=speaking,
     )
     again = record.decode_joined(record.encode(original))
     assert bytes(again.record.setup) == SETUP
     assert (again.record.released, again.record.handle) == (number, "h")
     assert (again.accepted, again.copies, again.position) == (number, 3, number)
-    assert (again.calls, again.speaking) == (calls, speaking)
+    assert (again.record.calls, again.record.speaking) == (calls, speaking)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"setup":{}}', b'{"record":{"setup":{}}}'])

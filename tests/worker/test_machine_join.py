@@ -100,7 +100,7 @@ def test_a_quiet_session() -> None:
     copies, told, rest = joined(returning())
     assert copies == []
     assert (told.accepted, told.copies, told.position) == (0, 0, 0)
-    assert (told.calls, told.speaking) == ([], False)
+    assert (told.record.calls, told.record.speaking) == ([], False)
     assert (told.record.released, told.record.handle, told.record.away_s) == (0, None, AWAY_S)
     assert bytes(told.record.setup) == SETUP
     assert bytes(told.record.setup_complete) == SETUP_COMPLETE
@@ -177,7 +177,7 @@ def test_what_the_model_is_in_the_middle_of_is_told() -> None:
     session.on_upstream(b'{"toolCall":{"functionCalls":[{"id":"c1"}]}}', 0.0)
     session.on_upstream(TEXT, 0.0)
     _, told, _ = joined(session)
-    assert (told.calls, told.speaking) == (["c1"], True)
+    assert (told.record.calls, told.record.speaking) == (["c1"], True)
 
 
 # Asked again, and by others

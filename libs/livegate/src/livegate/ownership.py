@@ -57,7 +57,7 @@ class Ownership:
     async def claim(self, session: bytes, epoch: int, edge: bytes) -> Claim | None:
         """This edge has the client now; its epoch is above `epoch` and all that was claimed.
 
-        None: nobody is known to own the session.
+        None: nobody is known to own the session, at this epoch or a higher one.
         """
         answer = await self._claim(
             keys=[keys.session(session)], args=[epoch, edge, keys.SESSION_TTL_MS]

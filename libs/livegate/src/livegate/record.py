@@ -13,7 +13,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """`setup` is the client's (model a bare id); `released` the last uplink number that no new
     owner needs; `handle` the Live API's resumption handle, None while there is none;
     `setup_complete` the Live API's first answer, once it came; `away_s` how long the session waits
-    for its client to come back (0: it ends with its client's connection).
+    for its client to come back (0: it ends with its client's connection); `calls` (their ids) and
+    `speaking` what the client has heard begin and not end.
     """
 
     setup: msgspec.Raw
@@ -21,22 +22,21 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     handle: str | None = None
     setup_complete: msgspec.Raw = NO_MESSAGE
     away_s: float = 0
+    calls: list[str] = []
+    speaking: bool = False
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """What an owner tells an edge that has taken the session's client over.
 
     `accepted` is the last uplink number that the owner has, `copies` how many COPY frames above
-    `record.released` came before this; `position` is the downlink number to go on above; `calls`
-    and `speaking` are what the model is in the middle of.
+    `record.released` came before this; `position` is the downlink number to go on above.
     """
 
     record: Record
     accepted: int
     copies: int
     position: int
-    calls: list[str]
-    speaking: bool
 
 
 _decoder = msgspec.json.Decoder(Record)

@@ -17,7 +17,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from livegate_edge import notices, setups
 from livegate_edge.session import (
-    Announce,
     Attach,
     Detach,
     EdgeSession,
@@ -393,8 +392,6 @@ class ClientConnection:
                     self._gateway.exchange.send(self.link.peer, (output,))
                 case Relay():
                     self._relay(output)
-                case Announce():
-                    self._relay(Relay(output.kinds | ANNOUNCED, output.payload))
                 case Notice():
                     self._notice(state=output.state)
                 case Saved():
@@ -504,7 +501,7 @@ class ClientConnection:
         """Tell the client the number of the next message, where it would count wrongly."""
         if relay.seq != self._next:
             await self._write_one(notices.notice(next=relay.seq))
-        self._next = relay.seq + 1 if relay.seq else 0
+        self._next = relay.seq + 1
 
     async def _write_one(self, payload: bytes) -> None:
         if self._binary:

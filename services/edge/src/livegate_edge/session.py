@@ -69,14 +69,6 @@ class SendTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Announce:
-    """Tell the client what its owner can't tell any more: a message without a number."""
-
-    kinds: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Notice:
     """The session's state, for a `livegate.v1` client."""
 
@@ -155,7 +147,6 @@ class Forget:
 Output = (
     Outgoing
     | Relay
-    | Announce
     | Notice
     | SendTo
     | Saved
@@ -373,7 +364,7 @@ class EdgeSession:
         self.record = joined.record
         self.state = State.OWNED
         self._owners[self.link.epoch] = self.link.peer
-        self._turn.restore(joined.calls, now, speaking=joined.speaking)
+        self._turn.restore(joined.record.calls, now, speaking=joined.record.speaking)
         resumed = Resumed(
             recovered,
             joined.accepted + 1,
@@ -455,7 +446,12 @@ class EdgeSession:
 
     def _open(self, now: float) -> list[Outgoing]:
         self.link.sender.rewind()
-        opening = msgspec.structs.replace(self.record, released=self.link.sender.released)
+        opening = msgspec.structs.replace(
+            self.record,
+            released=self.link.sender.released,
+            calls=list(self._turn.calls),
+            speaking=self._turn.speaking,
+        )
         return [self.link.control(frame.OPEN, record.encode(opening)), *self.link.pump(now)]
 
     def _downlink(self, incoming: frame.Frame, now: float) -> list[Output]:
@@ -499,15 +495,14 @@ class EdgeSession:
         return [self.link.control(0), *self.link.pump(now)]
 
     def owner_dead(self, now: float) -> list[Output]:
-        """The owner's process is dead: say what was cut, and look for another owner."""
+        """The owner's process is dead: look for another owner, who will say what was cut."""
         if self.state is State.JOINING:
             return self._begin_again(now)
         if self.state is State.ENDING:
             return self._forget()
         if self.away:  # the client comes back with what is needed to go on, perhaps elsewhere
             return self._forget()
-        announced = [Announce(kinds, payload) for kinds, payload in self._turn.cut()]
-        return [*announced, *self._without_owner(now)]
+        return self._without_owner(now)
 
     def _without_owner(self, now: float) -> list[Output]:
         self.state = State.WAITING

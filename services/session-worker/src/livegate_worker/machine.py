@@ -219,7 +219,9 @@ class Session:
         # A client that has had downlink messages has had its setupComplete.
         self._introduced = incoming.received > 0
         self._lost_at = None if self._is_new else now
-        return [self.link.control(0), *self._connect(0, now)]
+        # What the former owner had begun ends here: a numbered message that can't be missed.
+        self._turn.restore(self._record.calls, now, speaking=self._record.speaking)
+        return [self.link.control(0), *self._cut(now), *self._connect(0, now)]
 
     def _uplink(self, incoming: frame.Frame, now: float) -> list[Output]:
         if incoming.kinds & frame.CLOSE:
@@ -298,12 +300,15 @@ class Session:
             for entry in self._outbox.kept
         ]
         joined = record.Joined(
-            record=msgspec.structs.replace(self._record, released=released),
+            record=msgspec.structs.replace(
+                self._record,
+                released=released,
+                calls=list(self._turn.calls),
+                speaking=self._turn.speaking,
+            ),
             accepted=self.link.receiver.accepted,
             copies=len(copies),
             position=self.link.sender.released,
-            calls=list(self._turn.calls),
-            speaking=self._turn.speaking,
         )
         answer = self.link.control(frame.JOINED, record.encode(joined))
         # An edge that has given this owner up by now says so.
