@@ -7,7 +7,7 @@ const ACK_BYTES = 64 * 1024;
 /** The receiving end of one session, over all its connections. */
 export class Downlink {
   #last = 0;
-  /** The number of the next message; 0: what follows has none. */
+  /** The number of the next message. */
   #next = 1;
   #acked = 0;
   #untold_bytes = 0;
@@ -28,7 +28,7 @@ export class Downlink {
   }
 
   /**
-   * The next message has this number; 0: what follows has none.
+   * The next message has this number.
    * @param {number} n
    */
   expect(n) {
@@ -47,7 +47,6 @@ export class Downlink {
    * @returns {boolean} whether it is new; otherwise it must be ignored
    */
   take(bytes) {
-    if (this.#next === 0) return true;
     const n = this.#next++;
     if (n <= this.#last) return false;
     this.#last = n;

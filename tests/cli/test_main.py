@@ -43,5 +43,5 @@ def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
         "sys.exit(main.main(['run']))\n"
     )
     with child(tmp_path, sys.executable, "-c", patched, env={"LIVE_UPSTREAM": "ws://a"}) as run:
-        assert run.ends() == 0
+        assert run.ends() == 0, run.text
         assert "Traceback" not in run.text

@@ -24,19 +24,6 @@ test("what came before is no news, what was left out is not missed", () => {
   assert.equal(downlink.last, 20);
 });
 
-test("without a number a message counts for nothing, until another number is told", () => {
-  const downlink = new Downlink();
-  downlink.take(1);
-  downlink.expect(0);
-  assert.ok(downlink.take(1e6));
-  assert.ok(downlink.take(1e6));
-  assert.equal(downlink.last, 1);
-  assert.equal(downlink.pressing, false);
-  downlink.expect(2);
-  assert.ok(downlink.take(1));
-  assert.equal(downlink.last, 2);
-});
-
 test("64 KB press", () => {
   const downlink = new Downlink();
   downlink.take(65_535);

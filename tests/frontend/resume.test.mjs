@@ -93,17 +93,6 @@ test("not recovered: the server's numbers begin again, the client's go on", () =
   assert.deepEqual(it.say(4), [{ n: 4 }]);
 });
 
-test("messages without a number are heard, and never told", () => {
-  const it = cut();
-  it.first(true);
-  it.notice({ recovered: true, resend: 4, next: 0 });
-  assert.deepEqual([...it.content("x"), ...it.content("y")], ["x", "y"]);
-  assert.equal(it.ack(), null);
-  it.notice({ next: 4 });
-  it.content("c");
-  assert.deepEqual(it.ack(), { livegate: { ack: 4 } });
-});
-
 test("a lost session is begun anew: no token, new numbers, the unanswered question again", () => {
   const it = cut();
   it.conversation.uplink.answered();

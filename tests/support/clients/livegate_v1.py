@@ -35,7 +35,6 @@ class LivegateClient(Client):
         self.token: str | None = None
         self.ack = 0
         self._setup = setup
-        self._counts = True
         self._acked = 0
         self._unacked_bytes = 0
         self._resuming = False
@@ -50,7 +49,6 @@ class LivegateClient(Client):
             self._acked = self.ack
         else:
             self.ack = self._acked = 0
-            self._counts = True
         return msgspec.json.encode(first).decode()
 
     def on_server(self, message: wire.Message, data: bytes) -> bool:
@@ -58,8 +56,7 @@ class LivegateClient(Client):
         if message.livegate is not None:
             self._notice(message.livegate)
             return False
-        if self._counts:
-            self.ack += 1
+        self.ack += 1
         if message.setup_complete is not None and not self._may_send.is_set():
             self.go()
         self._unacked_bytes += len(data)
@@ -73,9 +70,7 @@ class LivegateClient(Client):
         if "token" in notice:
             self.token = notice["token"]
         if "next" in notice:
-            self._counts = notice["next"] > 0
-            if self._counts:
-                self.ack = notice["next"] - 1
+            self.ack = notice["next"] - 1
         if "recovered" in notice:
             if not notice["recovered"]:
                 self.log.unrecovered.add(self.connection)
