@@ -1,5 +1,7 @@
 """What the owner keeps of a session's uplink, gathered by the edge that takes its client over."""
 
+from zlib import crc32
+
 import msgspec
 import pytest
 from livegate import frame
@@ -86,27 +88,33 @@ def test_copies_of_an_earlier_answer_do_not_make_up_for_a_lost_one() -> None:
 # The replay
 
 
+def again(replayed: Replayed, *payloads: bytes, kinds: int = frame.TEXT) -> list[bool]:
+    return [replayed.is_next(kinds, payload) for payload in payloads]
+
+
 def test_what_is_sent_again_is_recognised_in_order() -> None:
-    replayed = gathered(copy(3), copy(4)).replayed(3, 4)
-    assert [replayed.is_next(payload) for payload in (b"m3", b"m4", b"m5")] == [True, True, False]
+    replayed = gathered(copy(3), copy(4)).replayed(3, joined(accepted=4))
+    assert again(replayed, b"m3", b"m4", b"m5") == [True, True, False]
 
 
 def test_the_first_that_differs_ends_the_replay() -> None:
-    replayed = gathered(copy(3), copy(4)).replayed(3, 4)
-    assert not replayed.is_next(b"new")
-    assert not replayed.is_next(b"m4"), "said anew"
+    replayed = gathered(copy(3), copy(4)).replayed(3, joined(accepted=4))
+    assert again(replayed, b"new", b"m4") == [False, False], "said anew"
 
 
-def test_what_the_owner_has_no_copy_of_is_taken_on_trust() -> None:
-    replayed = gathered(copy(4)).replayed(2, 4)
-    assert [replayed.is_next(p) for p in (b"any", b"thing", b"m4")] == [True, True, True]
+def test_what_later_handles_cover_is_recognised_by_its_check() -> None:
+    told = msgspec.structs.replace(joined(released=3, accepted=4), checks=[(2, crc32(b"m2"))])
+    assert again(gathered(copy(4)).replayed(2, told), b"m2") == [True]
+    assert again(gathered(copy(4)).replayed(2, told), b"new") == [False], "nothing is said again"
+
+
+def test_in_place_of_what_is_unknown_only_media_count_as_said_again() -> None:
+    """Better heard twice than never."""
+    told = joined(accepted=4)
+    assert again(gathered(copy(4)).replayed(3, told), b"any", kinds=frame.AUDIO) == [True]
+    assert again(gathered(copy(4)).replayed(3, told), b"any") == [False]
 
 
 def test_nothing_is_sent_again() -> None:
-    assert not Copies().replayed(3, 2).is_next(b"m3")
-    assert not Replayed().is_next(b"")
-
-
-def test_the_kind_of_a_copy_does_not_matter() -> None:
-    replayed = gathered(copy(1, kinds=frame.TOOL)).replayed(1, 1)
-    assert replayed.is_next(b"m1")
+    assert again(Copies().replayed(3, joined(accepted=2)), b"m3") == [False]
+    assert again(Replayed(), b"") == [False]

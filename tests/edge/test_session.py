@@ -375,3 +375,12 @@ def test_outgoing_frames_carry_session_and_epoch() -> None:
     outputs: list[Outgoing] = owned().uplink(frame.TEXT, b"a", 0.0)
     [sent] = read(outputs)
     assert (sent.session, sent.epoch) == (SESSION, 1)
+
+
+def test_a_session_that_has_ended_keeps_no_client_waiting() -> None:
+    """Its socket is read to the end: no frame would ever open the gate again."""
+    session = waiting()
+    session.uplink(frame.TEXT, bytes(WINDOW_BYTES), 0.0)
+    waits = [session.full]
+    session.tick(OWNER_TIMEOUT_S)
+    assert [*waits, session.full] == [True, False]

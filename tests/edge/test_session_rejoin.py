@@ -462,9 +462,10 @@ def test_the_first_that_differs_ends_the_replay() -> None:
     assert sent(session, b"m3", b"new", b"m4", b"m5") == [(6, b"new"), (7, b"m4"), (8, b"m5")]
 
 
-def test_what_the_owner_has_no_copy_of_is_believed() -> None:
+def test_media_in_place_of_what_the_owner_has_no_copy_of_are_believed() -> None:
     session = transparent(2, 4, dropped=(3,))
-    assert sent(session, b"old media", b"m4", b"m5") == [(5, b"m5")]
+    assert session.uplink(frame.AUDIO, b"old media", 0.0) == []
+    assert sent(session, b"m4", b"m5") == [(5, b"m5")]
 
 
 @pytest.mark.parametrize(("released", "index"), [(2, 0), (3, 1), (4, 2), (5, 3)])

@@ -386,7 +386,7 @@ async def test_a_password_is_never_in_a_log(redis_url: str, admin: Redis) -> Non
 async def test_connections_are_named(redis_url: str, admin: Redis) -> None:
     async with on_bus(redis_url, "a"):
         names = sorted(client["name"] for client in await admin.client_list() if client["name"])
-    assert set(names) == {"worker:a:in/commands", "worker:a:in/frames"}
+    assert set(names) == {"worker:a:in/heartbeat", "worker:a:in/frames"}
     assert names.count("worker:a:in/frames") == 2
 
 

@@ -184,6 +184,7 @@ class ModelBus(Bus):
     def __init__(self, store: Store, loop: Loop, mailbox: bytes, handler: Exchange) -> None:
         self.mailbox = mailbox
         self.redis: Any = _Redis(store)
+        self._pulses: Any = self.redis
         self.connected = False
         self.healthy_at = -math.inf
         self.problem = "Redis has not answered yet"

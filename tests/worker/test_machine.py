@@ -335,7 +335,8 @@ def test_a_dead_edge_ends_it(state: State) -> None:
 def test_nothing_goes_up_while_ending() -> None:
     session = in_state(State.ENDING)
     assert others(session.on_frame(from_edge(frame.TEXT, 1), 0.0)) == []
-    assert session.link.receiver.consumed == 1, "the edge's window stays open"
+    assert session.next_upstream(0.0) is None
+    assert session.link.receiver.consumed == 0, "the next owner is told again"
 
 
 def test_a_late_connect_changes_nothing() -> None:

@@ -37,6 +37,7 @@ from tests.worker.sessions import (
 NEW, THIRD = b"edge:new:out", b"edge:third:out"
 OWNED = [State.CONNECTING, State.SETTING_UP, State.LIVE, State.RELEASING, State.ENDING]
 AWAY_S = 60.0
+ANSWER = frame.COPY | frame.JOINED
 
 
 def returning() -> Session:
@@ -294,3 +295,12 @@ def test_a_new_owner_knows_what_was_told_before() -> None:
     _, told, _ = joined(session, has=4)
     assert bytes(told.record.setup_complete) == SETUP_COMPLETE
     assert told.record.away_s == AWAY_S
+
+
+def test_what_came_after_the_release_is_among_the_copies() -> None:
+    """It is accepted, so a client is not asked for it: the new edge must have it."""
+    session = in_state(State.ENDING)
+    session.on_frame(from_edge(frame.TEXT, 1, b"late"), 0.0)
+    *copies, told = [f for f in attach(session, session.on_frame(join(), 0.0)) if f.kinds & ANSWER]
+    assert record.decode_joined(told.payload).accepted == 1
+    assert [(f.seq, f.payload) for f in copies] == [(1, b"late")]

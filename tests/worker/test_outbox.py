@@ -159,3 +159,12 @@ def test_media_that_was_freed_is_not_kept() -> None:
     take_all(outbox)
     outbox.expire(1.0)
     assert [e.seq for e in outbox.kept] == [2]
+
+
+def test_an_injected_message_that_no_handle_covers_holds_back_no_number() -> None:
+    """Else the next owner is told again what the handle has."""
+    outbox = filled(entry(1), entry(2))
+    outbox.inject(frame.ACTIVITY, b"end", 2, 0.0)
+    take_all(outbox)
+    outbox.saved(2, 0.0)
+    assert outbox.released == 2

@@ -98,6 +98,7 @@ class Bus:
         self.evicts: str | None = None
         self._handler = handler
         self._pool = connection_pool(url, f"{name}/frames")
+        self._pulses = Redis.from_pool(connection_pool(url, f"{name}/heartbeat"))
         self._entries: dict[bytes, _Entry] = {}
         self._queue: list[_Entry] = []
         self._written: deque[bytes] = deque()
@@ -147,6 +148,7 @@ class Bus:
                 group.create_task(self._beat())
         finally:
             await self.redis.aclose()
+            await self._pulses.aclose()
             await self._pool.disconnect()
 
     async def retire(self) -> None:
@@ -285,7 +287,7 @@ class Bus:
     async def _pulse(self, *, check_policy: bool) -> None:
         watched = list(self._peers)
         self._count += 1
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self._pulses.pipeline(transaction=False)
         value = f"{self._count}.{self._generation}"
         pipe.set(keys.heartbeat(self.mailbox), value, px=keys.PROCESS_TTL_MS)
         pipe.pexpire(self.mailbox, keys.PROCESS_TTL_MS)
@@ -301,7 +303,7 @@ class Bus:
             if pulse is not Pulse.STEADY:
                 self._handler.on_peer(mailbox, pulse)
         if check_policy:
-            memory = await self.redis.info("memory")
+            memory = await self._pulses.info("memory")
             policy = memory.get("maxmemory_policy", "noeviction")
             self.evicts = None
             if policy != "noeviction":
@@ -315,7 +317,7 @@ class Bus:
         self._say(None)
 
     async def _make_mailbox(self) -> None:
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self._pulses.pipeline(transaction=False)
         pipe.xadd(self.mailbox, {b"": b""})
         pipe.pexpire(self.mailbox, keys.PROCESS_TTL_MS)
         await pipe.execute()

@@ -30,13 +30,15 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """What an owner tells an edge that has taken the session's client over.
 
     `accepted` is the last uplink number that the owner has, `copies` how many COPY frames above
-    `record.released` came before this; `position` is the downlink number to go on above.
+    `record.released` came before this; `position` is the downlink number to go on above; `checks`
+    are number and CRC-32 of the last messages up to `record.released`.
     """
 
     record: Record
     accepted: int
     copies: int
     position: int
+    checks: list[tuple[int, int]] = []
 
 
 _decoder = msgspec.json.Decoder(Record)

@@ -314,7 +314,9 @@ class ClientConnection:
             mailbox=self._gateway.mailbox,
             away_s=self._settings.resume_window_s if may_return else 0,
             confirms=self._livegate_v1,
-            replays=self._resumption is not None and bool(self._resumption.transparent),
+            replays=not self._livegate_v1
+            and self._resumption is not None
+            and bool(self._resumption.transparent),
         )
 
     async def _come_back(self, setup: msgspec.Raw, sealed: str, has: int) -> None:
@@ -324,6 +326,8 @@ class ClientConnection:
             log.info("ticket refused", error=str(error))
             raise _Rejected(Closing.of(Close.SESSION_LOST)) from None
         claim = await self._claim(ticket)
+        if not self._gateway.supersede(ticket.session, claim.epoch if claim else ticket.epoch):
+            raise _Rejected(Closing.of(Close.SUPERSEDED))
         session = self._new_session(ticket.session, setup)
         self._session = session
         self._gateway.exchange.join(self)

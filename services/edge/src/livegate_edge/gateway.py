@@ -3,6 +3,7 @@ the whole system.
 """
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable
 
@@ -25,6 +26,9 @@ POST_QUEUE = 10_000
 
 STATUS_TIMEOUT_S = 2.0
 CLAIM_AGAIN_S = 0.25
+CLAIMS_AT_ONCE = 16
+"""Each takes a Redis connection."""
+
 UNKNOWN_S = REGISTER_S + 0.5
 """So long a session without a known owner may only be missing in an emptied Redis."""
 
@@ -44,6 +48,7 @@ class Gateway:
         self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
         self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
+        self._claims = asyncio.Semaphore(CLAIMS_AT_ONCE)
         self._ownership = Ownership(self.exchange.bus.redis)
         try:
             self.tickets = Tickets(settings.seal_keys)
@@ -107,7 +112,7 @@ class Gateway:
         claim = None
         while claim is None:
             try:
-                async with asyncio.timeout(STATUS_TIMEOUT_S):
+                async with self._claims, asyncio.timeout(STATUS_TIMEOUT_S):
                     claim = await self._ownership.claim(session, epoch, self.mailbox)
             except (RedisError, OSError, TimeoutError) as error:
                 log.debug("session not claimed yet", error=type(error).__name__)
@@ -117,17 +122,22 @@ class Gateway:
                     break
             if claim is None:
                 await asyncio.sleep(CLAIM_AGAIN_S)
-        self._supersede(session)
         if claim and claim.edge not in (b"", self.mailbox):
             fence = frame.pack_header(frame.FENCE, session, claim.epoch, 0, 0, 0, 0)
             self.exchange.send(claim.edge, [(fence, b"")])
         return claim
 
-    def _supersede(self, session: bytes) -> None:
-        """The session's client has another connection, here or elsewhere."""
+    def supersede(self, session: bytes, epoch: float) -> bool:
+        """The session's client has another connection, in this epoch, here or elsewhere.
+
+        False: the one that is here came later.
+        """
         former = self.exchange.members.get(session)
         if isinstance(former, ClientConnection):
+            if former.link.epoch > epoch:
+                return False
             former.supersede()
+        return True
 
     def post(self, offer: Offer, post: Post) -> None:
         """Queue the session for an owner, or take it back; never blocks."""
@@ -183,6 +193,6 @@ class Gateway:
                     if isinstance(post, WithdrawOffer):
                         await self._dispatch.withdraw(offer)
                     elif not await self._dispatch.offer(offer, takeover=post.takeover):
-                        self._supersede(offer.session)
+                        self.supersede(offer.session, math.inf)
             except (RedisError, OSError, TimeoutError) as error:
                 log.info("offer not queued; it is offered again", error=type(error).__name__)

@@ -34,8 +34,8 @@ LINGER_S = 60.0
 UNRELEASED_BYTES = 4 << 20
 """Messages other than media that wait to be released: beyond this the session ends."""
 
-SKIPPED_MESSAGES = 10_000
-"""So many messages a client may drop at once: minutes of audio."""
+SKIPPED_MESSAGES = 4_000
+"""So many messages a client may drop at once: a minute of 20 ms audio chunks, and more."""
 
 MEDIA_AGE_S = 15.0
 """Older media is not worth sending again."""
@@ -215,6 +215,8 @@ class EdgeSession:
         """Whether the client must wait: a whole window is on its way, or nobody knows yet which
         number its next message has.
         """
+        if self.state in (State.ENDING, State.ENDED):
+            return False
         return self.state is State.JOINING or self.link.sender.full
 
     @property
@@ -230,7 +232,7 @@ class EdgeSession:
         self._said += 1
         if self._replayed:
             left = len(self._replayed)
-            if self._replayed.is_next(payload):
+            if self._replayed.is_next(kinds, payload):
                 return []
             self._base += left
         self.link.sender.push(kinds, payload, now)
@@ -355,7 +357,7 @@ class EdgeSession:
         self._base = joined.accepted
         if self._replays:
             self._base = self.record.released
-            self._replayed = self._copies.replayed(self._base + 1, joined.accepted)
+            self._replayed = self._copies.replayed(self._base + 1, joined)
         sender.budget = self.link.sender.budget
         self.link.sender = sender
         self.link.receiver = Receiver(joined.position)

@@ -2,6 +2,7 @@
 neither read nor change it. A `livegate.v1` resume token and a gateway handle are the same thing.
 """
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -35,6 +36,7 @@ class TicketError(ValueError):
     """It is no ticket of this gateway, or not any more."""
 
 
+_KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")
 _decoder = msgspec.msgpack.Decoder(_Sealed)
 
 
@@ -46,6 +48,8 @@ class Tickets:
     """
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        if not all(_KEY.fullmatch(key) for key in keys):
+            raise ValueError("a key is not 32 bytes in URL-safe base64")
         self._fernet = MultiFernet([Fernet(key) for key in keys or (Fernet.generate_key(),)])
 
     def seal(self, ticket: Ticket) -> str:

@@ -47,6 +47,9 @@ STALL_S = 12.0
 RESUME_S = 60.0
 """So long a session tries to get its upstream back."""
 
+FENCES_S = 5.0
+"""So long a former edge is told that the client is elsewhere: a frame may be lost."""
+
 SILENCE_S = 10.0
 """After so long without a frame the edge is asked whether it still has the session."""
 
@@ -145,6 +148,7 @@ class Session:
         self._mailbox = own_mailbox
         self._edge = edge
         self._former_edge = b""
+        self._fences_until = now
         self._edge_lost_at: float | None = None
         self._heard_at = now
         self._joined = False
@@ -228,7 +232,7 @@ class Session:
             self.link.receiver.finish()
             acknowledgement = self.link.control(0)
             return [acknowledgement, *self._end(Closing.of(Close.ENDED, "the client left"))]
-        if incoming.kinds & frame.SKIP or self.state is State.ENDING:
+        if incoming.kinds & frame.SKIP:
             self.link.receiver.pass_over()
             return [self.link.control(0)] if self.link.ack_due else []
         queued_at = now - incoming.age_ms / 1000
@@ -282,6 +286,7 @@ class Session:
         if not self._joined:
             return self.resync(now)
         self._joined = False
+        self._fences_until = now + FENCES_S
         assert self._record is not None
         released = self._outbox.released
         copies = [
@@ -309,6 +314,7 @@ class Session:
             accepted=self.link.receiver.accepted,
             copies=len(copies),
             position=self.link.sender.released,
+            checks=list(self._outbox.checks),
         )
         answer = self.link.control(frame.JOINED, record.encode(joined))
         # An edge that has given this owner up by now says so.
@@ -562,6 +568,8 @@ class Session:
             return self._end(Closing.of(Close.ENDED, "the client did not come back"))
         self._outbox.expire(now - MEDIA_AGE_S)
         outputs = self._watch(now)
+        if self._former_edge and now < self._fences_until:
+            outputs.append(SendTo(self._former_edge, self.link.control(frame.FENCE)))
         if self._doubt or now - self._heard_at >= SILENCE_S:
             return [*outputs, self._ask()]
         return outputs or ([self.link.control(0)] if self.link.untold else [])

@@ -6,11 +6,15 @@ kept here, so that a new upstream connection can be told it again, in order.
 
 from collections import deque
 from dataclasses import dataclass
+from zlib import crc32
 
 from livegate import frame
 
 HOLD_S = 10.0
 """So long everything but the answer waits for an open blocking tool call."""
+
+CHECKS = 256
+"""So many safe messages are known by number and CRC-32: a client may say them again."""
 
 UNINDEXED_S = 1.0
 """A handle without an index covers what was sent at least this long before it."""
@@ -41,6 +45,7 @@ class Outbox:
     def __init__(self, released: int) -> None:
         self.released = released
         self.expired = 0
+        self.checks: deque[tuple[int, int]] = deque(maxlen=CHECKS)
         self._waiting: deque[Entry] = deque()
         self._sent: deque[Entry] = deque()
         self._index = 0
@@ -88,9 +93,13 @@ class Outbox:
         """A handle covers entries up to `index` (None: what was sent 1 s ago): forget them."""
         last = self.released
         while self._sent and _is_covered(self._sent[0], index, now):
-            last = max(last, self._sent.popleft().seq)
+            entry = self._sent.popleft()
+            last = max(last, entry.seq)
+            if entry.payload and not entry.injected:
+                self.checks.append((entry.seq, crc32(entry.payload)))
         # An answer may have overtaken what waits: that is not safe yet.
-        kept = min((entry.seq for entry in (*self._sent, *self._waiting)), default=last + 1)
+        entries = (*self._sent, *self._waiting)
+        kept = min((e.seq for e in entries if not e.injected), default=last + 1)
         self.released = max(self.released, min(last, kept - 1))
 
     def reconnected(self, media_before: float) -> list[Entry]:
