@@ -37,9 +37,9 @@ def test_a_bad_value_in_the_file_is_said(tmp_path: Path) -> None:
 def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
     """While the run's folder is made: no traceback, exit code 0, as later."""
     patched = (
-        "import os, signal, sys\n"
+        "import signal, sys\n"
         "from livegate_cli import main, run\n"
-        "run.prepare = lambda settings: os.kill(os.getpid(), signal.SIGINT)\n"
+        "run.prepare = lambda settings: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(main.main(['run']))\n"
     )
     with child(tmp_path, sys.executable, "-c", patched, env={"LIVE_UPSTREAM": "ws://a"}) as run:
