@@ -38,6 +38,7 @@ def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
     """While the run's folder is made: no traceback, exit code 0, as later."""
     patched = (
         "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job's is ignored
         "from livegate_cli import main, run\n"
         "run.prepare = lambda settings: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(main.main(['run']))\n"
