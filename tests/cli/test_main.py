@@ -35,10 +35,13 @@ def test_a_bad_value_in_the_file_is_said(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
-    """While the run's folder is made: no traceback, exit code 0, as later."""
+    """While the run's folder is made: no traceback, exit code 0, as later.
+
+    A background job starts with SIGINT ignored: not here.
+    """
     patched = (
         "import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job's is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from livegate_cli import main, run\n"
         "run.prepare = lambda settings: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(main.main(['run']))\n"
