@@ -13,11 +13,12 @@ OnMessage = Callable[["Upstream", bytes], Awaitable[None]]
 
 
 class Upstream:
-    """One upstream connection, after its setup was answered."""
+    """One upstream connection, after its setup was answered; `first` is the setup's bytes."""
 
-    def __init__(self, socket: ServerConnection, setup: dict[str, object]) -> None:
+    def __init__(self, socket: ServerConnection, first: bytes) -> None:
         self.socket = socket
-        self.setup = setup
+        self.first = first
+        self.setup: dict[str, object] = msgspec.json.decode(first)["setup"]
         self.received: list[bytes] = []
         self.closed = asyncio.Event()
 
@@ -73,13 +74,14 @@ async def live_api(
         api.headers.append(dict(socket.request.headers.raw_items()))
         try:
             first = await socket.recv(decode=False)
-            upstream = Upstream(socket, msgspec.json.decode(first)["setup"])
+            upstream = Upstream(socket, first)
             api.connections.append(upstream)
             await upstream.send({"setupComplete": {"sessionId": upstream.name}})
             await api._note()
             async with asyncio.TaskGroup() as group:
+                beside = None
                 if on_session is not None:
-                    group.create_task(_run(on_session, upstream))
+                    beside = group.create_task(_run(on_session, upstream))
                 async for message in socket:
                     data = message.encode() if isinstance(message, str) else message
                     if on_message is not None:
@@ -88,6 +90,8 @@ async def live_api(
                     upstream.received.append(data)
                     await api._note()
                 upstream.closed.set()
+                if beside is not None:
+                    beside.cancel()
         except* ConnectionClosed:
             pass  # a client that leaves is what many tests want to see
         await api._note()

@@ -168,36 +168,6 @@ async def test_broker_down(tmp_path: Path) -> None:
         await until(told, "/api/status names the broker")
 
 
-async def test_idle_client(tmp_path: Path) -> None:
-    async with (
-        live_api(on_message=echo) as api,
-        stack(tmp_path, upstream=api.url, workers=1, env={"IDLE_TIMEOUT_S": "1"}) as system,
-        connect(f"{system.ws}/ws", subprotocols=PAGE) as client,
-    ):
-        await live(client)
-        assert await closed(client) == (4206, "no message for too long")
-
-
-async def test_sigterm_of_the_edge_closes_with_a_code_to_reconnect(tmp_path: Path) -> None:
-    env = {"RESUME_WINDOW_S": "1", "DRAIN_S": "1"}
-    async with (
-        live_api(on_message=echo) as api,
-        stack(tmp_path, upstream=api.url, env=env) as system,
-    ):
-        async with (
-            connect(f"{system.ws}/ws") as plain,
-            connect(f"{system.ws}/ws", subprotocols=PAGE) as page,
-        ):
-            await live(plain)
-            await live(page)
-            system.edge.process.send_signal(signal.SIGTERM)
-            assert (await closed(plain))[0] == 1001
-            assert (await closed(page))[0] == 4001
-        assert await system.edge.process.wait() == 0
-        for upstream in api.connections:
-            await upstream.closed.wait()
-
-
 async def test_sigterm_of_the_worker_closes_with_a_code_to_reconnect(tmp_path: Path) -> None:
     async with (
         live_api(on_message=echo) as api,

@@ -284,12 +284,13 @@ class Client(abc.ABC):
         await socket.send(kept.data)
 
     def resend_from(self, number: int) -> None:
-        """Go on with message `number`, without media that is too old; the server has answered."""
+        """Go on with message `number`, without media that is too old; the server has answered.
+
+        What is before it is kept all the same: only `forget` says that nobody will ask for it.
+        """
         old = time.monotonic() - MEDIA_AGE_S
         for at, kept in list(self.kept.items()):
-            if at < number:
-                del self.kept[at]
-            elif kept.said.kind == "audio" and kept.said.at < old:
+            if at >= number and kept.said.kind == "audio" and kept.said.at < old:
                 kept.said.dropped = True
                 del self.kept[at]
         self._cursor = number

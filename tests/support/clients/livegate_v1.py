@@ -85,6 +85,7 @@ class LivegateClient(Client):
         if code == 4002:
             self.token = None
             self.log.trouble.append(f"session lost: {reason}")
+            self.kept.clear()
             self.resend_from(self._next)
             return 0.0
         if code == 1000 or 4200 <= code < 4300:
