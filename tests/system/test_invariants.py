@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -109,7 +110,6 @@ async def test_invariant_2_a_client_chooses_nothing_upstream(
         "x-goog-api-key": SECRETS[1],
         "x-goog-user-project": SECRETS[2],
         "x-goog-request-params": f"project={SECRETS[2]}",
-        "Host": "evil.example",
     }
     begun = len(api.connections)
     async with decoy() as (host, came):
@@ -117,8 +117,11 @@ async def test_invariant_2_a_client_chooses_nothing_upstream(
         setup = SETUPS[what].replace("LABELS", '"labels":{"test":"chooser"}')
         for word in ("EVIL", "MODEL", "DECOY", "TOKEN"):
             setup = setup.replace(word, words[word])
-        url = f"{system.ws}{VERTEX}?key={SECRETS[1]}&access_token={SECRETS[0]}"
-        async with connect(url, additional_headers=headers) as client:
+        url = f"ws://evil.example{VERTEX}?key={SECRETS[1]}&access_token={SECRETS[0]}"
+        edge = urlsplit(system.ws)
+        async with connect(
+            url, host=edge.hostname, port=edge.port, additional_headers=headers
+        ) as client:
             demo = {"bearer_token": SECRETS[0], "service_url": f"ws://{host}{VERTEX}"}
             await client.send(json.dumps(demo))
             await client.send(setup)
