@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from tests.chaos.stack import Service
+from tests.chaos.talk import KINDS
 from tests.chaos.trial import Fault, Scene
 from tests.support.processes import until
 
@@ -196,39 +197,39 @@ async def _broker_away(scene: Scene) -> None:
     await _replace(scene.stack.broker, scene)
 
 
+SDK = KINDS[1:]
+"""Clients that can't say what they have: an answer into a dead connection is given again."""
+
 NONE = Fault("none", _nothing, None)
 CLOCK = Fault("clock-jump", _clock, RESUME_S)
 GO_AWAY = Fault("goaway", _upstream("goaway=6s", spread_s=7), GO_AWAY_S)
-WORKER_KILL = Fault("worker-kill", _kill(_a_worker), KILL_S, may_cut=True)
-EDGE_KILL = Fault("edge-kill", _kill(_an_edge), RESUME_S, may_cut=True)
+WORKER_KILL = Fault("worker-kill", _kill(_a_worker), KILL_S, cuts=KINDS)
+EDGE_KILL = Fault("edge-kill", _kill(_an_edge), RESUME_S, cuts=KINDS)
 REDIS_KILL = Fault("redis-kill", _redis_killed, REDIS_S, from_back=True)
 CLIENT_CUT = Fault("client-cut", _cut, RESUME_S, from_back=True)
 
 FAULTS: tuple[Fault, ...] = (
     GO_AWAY,
-    Fault("reset", _upstream("reset"), RESUME_S, may_cut=True),
-    *(
-        Fault(f"close-{name}", _upstream(f"close={name}"), RESUME_S, may_cut=True)
-        for name in CLOSES
-    ),
-    Fault("stall", _upstream("stall", spread_s=1), FREEZE_BAR_S, may_cut=True),
+    Fault("reset", _upstream("reset"), RESUME_S, cuts=KINDS),
+    *(Fault(f"close-{name}", _upstream(f"close={name}"), RESUME_S, cuts=KINDS) for name in CLOSES),
+    Fault("stall", _upstream("stall", spread_s=1), FREEZE_BAR_S, cuts=KINDS),
     WORKER_KILL,
     Fault("worker-term", _term(_a_worker), GO_AWAY_S),
-    Fault("worker-stop", _freeze(_a_worker), FREEZE_BAR_S, may_cut=True),
+    Fault("worker-stop", _freeze(_a_worker), FREEZE_BAR_S, cuts=KINDS),
     EDGE_KILL,
     Fault("edge-term", _term(_an_edge), GO_AWAY_S),
-    Fault("edge-stop", _freeze(_an_edge), FREEZE_BAR_S, may_cut=True),
-    Fault("all-workers-kill", _all_workers, KILL_S, may_cut=True, from_back=True),
+    Fault("edge-stop", _freeze(_an_edge), FREEZE_BAR_S, cuts=KINDS),
+    Fault("all-workers-kill", _all_workers, KILL_S, cuts=KINDS, from_back=True),
     Fault("rolling-restart", _rolling, GO_AWAY_S),
     REDIS_KILL,
     Fault("redis-flush", _flushed, REDIS_S, from_back=True),
     Fault("redis-freeze", _redis_frozen, REDIS_S, from_back=True),
     Fault("redis-full", _redis_full, REDIS_S, from_back=True),
     CLIENT_CUT,
-    Fault("client-half-open", _half_open, RESUME_S, from_back=True, relayed=True),
+    Fault("client-half-open", _half_open, RESUME_S, cuts=SDK, from_back=True, relayed=True),
     Fault("client-1kbps", _slow, RESUME_S, from_back=True, relayed=True),
-    Fault("no-free-slot", _no_slot, KILL_S, may_cut=True, from_back=True),
-    Fault("broker-away", _broker_away, RESUME_S, may_cut=True),
+    Fault("no-free-slot", _no_slot, KILL_S, cuts=KINDS, from_back=True),
+    Fault("broker-away", _broker_away, RESUME_S, cuts=KINDS),
 )
 """One at a time, on one stack. `CLOCK` needs a stack of its own."""
 
@@ -267,7 +268,7 @@ def at_random(seconds: float, say: Callable[[str], None]) -> Fault:
             await QUICK[name](scene)
             await asyncio.sleep(scene.random.uniform(1, 6))
 
-    return Fault("random", run, None, may_cut=True)
+    return Fault("random", run, None, cuts=KINDS)
 
 
 def lasting(seconds: float) -> Fault:

@@ -28,7 +28,7 @@ def judge(row: Row, fault: Fault, base_s: float) -> None:
         ("downlink reordered", down.reordered),
         ("downlink lost", down.lost),
         ("never answered", row.never_answered),
-        ("cut", 0 if fault.may_cut else down.cut),
+        ("cut", 0 if row.kind in fault.cuts else down.cut),
         ("trouble", len(row.trouble)),
     ):
         if count:

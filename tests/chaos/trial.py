@@ -51,13 +51,14 @@ class Fault:
     """A fault and its bars.
 
     `silence_s`: the longest silence that is allowed, None: any; `from_back`: counted from when the
-    means are back. `may_cut`: turns may be cut. `relayed`: clients need a network of their own.
+    means are back. `cuts`: kinds of client whose turns may be cut. `relayed`: clients need a
+    network of their own.
     """
 
     name: str
     run: Callable[[Scene], Awaitable[None]]
     silence_s: float | None
-    may_cut: bool = False
+    cuts: Sequence[str] = ()
     from_back: bool = False
     relayed: bool = False
 

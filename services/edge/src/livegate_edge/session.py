@@ -347,6 +347,8 @@ class EdgeSession:
         if sender is None:
             self._copies = Copies()
             return list(self._ask())
+        if self._replays and self._has_missed(joined):
+            return self._go_back(joined, now)
         return self._go_on(joined, sender, now)
 
     def _ask(self) -> list[Outgoing]:
@@ -375,6 +377,18 @@ class EdgeSession:
         )
         leave = self.client_left(self._leaving, now) if self._leaving else []
         return [resumed, self.link.control(0), *self.link.pump(now), *leave]
+
+    def _has_missed(self, joined: record.Joined) -> bool:
+        """Whether answers after the client's handle may have gone into a dead connection."""
+        newest = joined.settled and joined.record.handle == self.record.handle
+        return joined.unheard and not newest
+
+    def _go_back(self, joined: record.Joined, now: float) -> list[Output]:
+        """As the Live API would: from the client's handle; what it sends again is answered anew."""
+        self._turn.restore(joined.record.calls, now, speaking=True)
+        link = self.link
+        fence = frame.pack_header(frame.FENCE, link.session, link.epoch + 1, 0, 0, 0, 0)
+        return [(fence, b""), *self._begin_again(now)]
 
     def _begin_again(self, now: float) -> list[Output]:
         """Nobody owns the session: go on from the handle, or from the first message."""

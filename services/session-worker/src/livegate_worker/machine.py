@@ -56,6 +56,9 @@ SILENCE_S = 10.0
 STEADY_S = 10.0
 """A connection that was live so long ends the count of failed tries."""
 
+HEARD_S = 1.0
+"""A client that has said something so shortly before counts as having heard the model."""
+
 GO_AWAY_MARGIN_S = 2.0
 STREAM_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
 """The microphone is gone: what the Live API wants to hear after a second without audio."""
@@ -157,6 +160,7 @@ class Session:
         self._postponed: Connect | None = None
         self._downlink_bytes = DOWNLINK_BYTES
         self._heard_audio = False
+        self._client_said_at = self._model_said_at = now
         self._resumable = resumable
         self._record: record.Record | None = None
         self._outbox = Outbox(0)
@@ -237,6 +241,7 @@ class Session:
             return [self.link.control(0)] if self.link.ack_due else []
         queued_at = now - incoming.age_ms / 1000
         self._heard_audio |= incoming.kinds == frame.AUDIO
+        self._client_said_at = queued_at
         self._outbox.push(Entry(incoming.seq, incoming.kinds, incoming.payload, queued_at))
         return []
 
@@ -315,6 +320,8 @@ class Session:
             copies=len(copies),
             position=self.link.sender.released,
             checks=list(self._outbox.checks),
+            settled=self._settled,
+            unheard=self._model_said_at - self._client_said_at > HEARD_S,
         )
         answer = self.link.control(frame.JOINED, record.encode(joined))
         # An edge that has given this owner up by now says so.
@@ -420,7 +427,9 @@ class Session:
             first = msgspec.Raw(payload)
             self._record = msgspec.structs.replace(self._record, setup_complete=first)
         self._turn.on_server(kinds, payload, now)
-        self._settled &= not kinds & UNSETTLING
+        if kinds & UNSETTLING:
+            self._settled = False
+            self._model_said_at = now
         outputs += self._downlink(kinds, payload, now)
         if kinds & frame.TURN_COMPLETE and self._unrecorded_bytes:
             outputs += self._push_record(now)
