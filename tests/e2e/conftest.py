@@ -107,8 +107,13 @@ async def newest_session(gateway: Gateway) -> dict[str, Any]:
 
 async def until_counted(page: Page, condition: Callable[[dict[str, Any]], bool], what: str) -> None:
     """Wait until the page's numbers satisfy `condition`."""
+    numbers: dict[str, Any] = {}
 
     async def holds() -> bool:
-        return condition(await counters(page))
+        numbers.update(await counters(page))
+        return condition(numbers)
 
-    await until(holds, what, 30)
+    try:
+        await until(holds, what, 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {numbers}") from None

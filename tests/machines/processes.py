@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Self
 
@@ -235,11 +236,22 @@ class ClientSocket:
         self._gone = True
 
 
+_acting: ContextVar[OwnedSession] = ContextVar("acting")
+_run = OwnedSession.run
+
+
+async def run_marked(session: OwnedSession) -> None:
+    """`OwnedSession.run`, so that an upstream connection knows whose it is."""
+    _acting.set(session)
+    await _run(session)
+
+
 class ModelUpstream:
     """What `livegate_worker.upstream.Upstream` is, at the model's Live API."""
 
     def __init__(self, worker: WorkerProcess) -> None:
         self.worker = worker
+        self.link = _acting.get().link
         self.up = Pipe(self._to_api)
         self.down = Pipe(self._to_worker)
         self.close_code = 1006

@@ -13,11 +13,12 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from livegate_worker.owned import OwnedSession
 
 from tests.machines.broken import BROKEN
 from tests.machines.client import Client, Page, Plain, Sdk, SimpleSdk
 from tests.machines.conversation import Conversation
-from tests.machines.processes import ModelUpstream
+from tests.machines.processes import ModelUpstream, run_marked
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
 FUZZ = settings(
@@ -36,6 +37,7 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The shells as they are, but for the upstream socket and the logs."""
     upstream = type("Upstream", (), {"open": ModelUpstream.open_})
     monkeypatch.setattr(livegate_worker.owned, "Upstream", upstream)
+    monkeypatch.setattr(OwnedSession, "run", run_marked)
     config = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield

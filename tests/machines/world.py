@@ -73,14 +73,14 @@ class World:
 
     def _on_write(self, upstream: ModelUpstream, payload: bytes) -> None:
         """A worker writes upstream: no other may act for the session in a later epoch."""
-        mine = upstream.worker.epochs
+        mine = upstream.link
         for other in self.workers:
-            for session, epoch in other.epochs.items():
-                if epoch > mine.get(session, 0 if not mine else epoch):
-                    self.unjust_writes.append(
-                        f"{upstream.worker.name} in {list(mine.values())} wrote {payload[:60]!r},"
-                        f" though {other.name} has epoch {epoch}"
-                    )
+            epoch = other.epochs.get(mine.session, 0)
+            if epoch > mine.epoch:
+                self.unjust_writes.append(
+                    f"{upstream.worker.name} in {mine.epoch} wrote {payload[:60]!r},"
+                    f" though {other.name} has epoch {epoch}"
+                )
 
     # Time
 

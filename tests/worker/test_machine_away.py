@@ -34,6 +34,7 @@ from tests.worker.sessions import (
     handle,
     in_state,
     live,
+    opening,
     others,
     read,
     said,
@@ -278,9 +279,20 @@ def test_a_fence_settles_the_doubt() -> None:
     assert session.on_frame(from_edge(frame.FENCE, epoch=EPOCH + 1), 1.0) == END
 
 
-@pytest.mark.parametrize("state", [State.CLAIMED, State.ENDED])
-def test_who_owns_nothing_has_no_doubts(state: State) -> None:
-    assert in_state(state).lapsed() == []
+def test_what_is_over_has_no_doubts() -> None:
+    assert in_state(State.ENDED).lapsed() == []
+
+
+def test_a_lapsed_claim_is_made_again_and_its_answer_doubted() -> None:
+    """Another may have been granted the session while this process was frozen."""
+    session = claimed()
+    [again] = read(session.lapsed())
+    assert again.kinds & frame.CLAIM
+    outputs = session.on_frame(opening(), 4.0)
+    [asked] = read(outputs)
+    assert (asked.kinds, asked.payload) == (frame.ECHO, MAILBOX)
+    assert connects(outputs) == []
+    assert len(connects(session.on_frame(ECHO, 4.1))) == 1
 
 
 def test_no_new_connection_is_made_while_in_doubt() -> None:

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.record import Joined
-from livegate_worker.machine import HEARD_S, Attach, Session
+from livegate_worker.machine import CROSSING_S, SILENT_S, Attach, Session
 
-from tests.worker.sessions import EPOCH, SETUP, TEXT, from_edge, handle, live, read
+from tests.worker.sessions import SETUP, TEXT, from_edge, handle, live, read, send_all
 
 EDGE = b"edge:new:out"
 
@@ -16,39 +16,56 @@ def talking() -> Session:
     kept = record.Record(setup=msgspec.Raw(SETUP), away_s=60.0)
     session = live(from_edge(frame.OPEN, payload=record.encode(kept)), resumable=True)
     session.on_frame(from_edge(frame.AUDIO, 1, b"m"), 10.0)
-    session.next_upstream(10.0)
-    session.sent_upstream(10.0)
+    send_all(session, 10.0)
     return session
 
 
-def joined(session: Session) -> Joined:
-    [attach] = session.on_frame(from_edge(frame.JOIN, payload=EDGE, epoch=EPOCH + 1), 20.0)
+def joined(session: Session, now: float, edge: bytes = EDGE) -> Joined:
+    """Its client is back, at another edge."""
+    epoch = session.link.epoch + 1
+    [attach] = session.on_frame(from_edge(frame.JOIN, payload=edge, epoch=epoch), now)
     assert isinstance(attach, Attach)
     session.link.attach(attach.peer, attach.epoch)
-    [answer] = [each for each in read(session.attached(20.0)) if each.kinds & frame.JOINED]
+    [answer] = [each for each in read(session.attached(now)) if each.kinds & frame.JOINED]
     return record.decode_joined(answer.payload)
 
 
-@pytest.mark.parametrize(("later_s", "unheard"), [(HEARD_S / 2, False), (HEARD_S * 2, True)])
-def test_an_answer_long_after_the_clients_last_message_may_be_unheard(
-    later_s: float, *, unheard: bool
+LATER_S = 2 * SILENT_S
+
+
+@pytest.mark.parametrize(
+    ("spoke_s", "back_s", "unheard"),
+    [
+        (0.1, LATER_S, True),
+        (-CROSSING_S / 2, LATER_S, True),
+        (-2 * CROSSING_S, LATER_S, False),
+        (0.1, SILENT_S / 2, False),
+    ],
+)
+def test_what_the_model_says_into_a_silence_may_be_unheard(
+    spoke_s: float, back_s: float, *, unheard: bool
 ) -> None:
     session = talking()
-    session.on_upstream(TEXT, 10.0 + later_s)
-    told = joined(session)
+    session.on_upstream(TEXT, 10.0 + spoke_s)
+    told = joined(session, 10.0 + back_s)
     assert (told.settled, told.unheard) == (False, unheard)
 
 
-def test_a_client_that_speaks_on_has_heard() -> None:
+def test_a_client_whose_connection_ended_at_once_has_heard() -> None:
+    """What the model said after that is kept for it."""
     session = talking()
-    session.on_upstream(TEXT, 10.0 + 2 * HEARD_S)
-    session.on_frame(from_edge(frame.AUDIO, 2, b"m"), 10.0 + 2 * HEARD_S)
-    assert not joined(session).unheard
+    session.on_frame(from_edge(frame.AWAY), 10.1)
+    session.on_upstream(TEXT, 10.2)
+    assert not joined(session, 10.0 + LATER_S).unheard
+    session.on_upstream(TEXT, 10.3 + LATER_S)
+    assert joined(session, 10.5 + 2 * LATER_S, b"edge:third:out").unheard, (
+        "that was the time before"
+    )
 
 
 def test_a_handle_settles_what_was_said_before() -> None:
     session = talking()
-    session.on_upstream(TEXT, 10.0 + 2 * HEARD_S)
+    session.on_upstream(TEXT, 11.0)
     session.on_upstream(handle("h", 1), 13.0)
-    told = joined(session)
+    told = joined(session, 20.0)
     assert (told.settled, told.unheard, told.record.handle) == (True, True, "h")

@@ -32,8 +32,8 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     `accepted` is the last uplink number that the owner has, `copies` how many COPY frames above
     `record.released` came before this; `position` is the downlink number to go on above; `checks`
     are number and CRC-32 of the last messages up to `record.released`. `settled`: nothing of the
-    conversation came after the record's handle. `unheard`: the client had been silent when the
-    model last said something: it may have been out of reach already.
+    conversation came after the record's handle. `unheard`: the client was silent before it was
+    gone, and the model spoke into that silence.
     """
 
     record: Record

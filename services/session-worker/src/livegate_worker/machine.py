@@ -56,8 +56,11 @@ SILENCE_S = 10.0
 STEADY_S = 10.0
 """A connection that was live so long ends the count of failed tries."""
 
-HEARD_S = 1.0
-"""A client that has said something so shortly before counts as having heard the model."""
+SILENT_S = 1.0
+"""A client that said nothing for so long before it was gone may have been out of reach."""
+
+CROSSING_S = 0.5
+"""What the model said so shortly before the client's last message may not have reached it."""
 
 GO_AWAY_MARGIN_S = 2.0
 STREAM_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
@@ -161,6 +164,7 @@ class Session:
         self._downlink_bytes = DOWNLINK_BYTES
         self._heard_audio = False
         self._client_said_at = self._model_said_at = now
+        self._gone_at = float("inf")
         self._resumable = resumable
         self._record: record.Record | None = None
         self._outbox = Outbox(0)
@@ -229,7 +233,8 @@ class Session:
         self._lost_at = None if self._is_new else now
         # What the former owner had begun ends here: a numbered message that can't be missed.
         self._turn.restore(self._record.calls, now, speaking=self._record.speaking)
-        return [self.link.control(0), *self._cut(now), *self._connect(0, now)]
+        answer = self._ask() if self._doubt else self.link.control(0)
+        return [answer, *self._cut(now), *self._connect(0, now)]
 
     def _uplink(self, incoming: frame.Frame, now: float) -> list[Output]:
         if incoming.kinds & frame.CLOSE:
@@ -264,6 +269,7 @@ class Session:
         if self.away:
             return
         self.away = True
+        self._gone_at = now
         if self._heard_audio:
             self._heard_audio = False
             self._outbox.inject(frame.ACTIVITY, STREAM_END, self.link.receiver.accepted, now)
@@ -321,11 +327,19 @@ class Session:
             position=self.link.sender.released,
             checks=list(self._outbox.checks),
             settled=self._settled,
-            unheard=self._model_said_at - self._client_said_at > HEARD_S,
+            unheard=self._unheard(now),
         )
+        self._gone_at, self._client_said_at = float("inf"), now
         answer = self.link.control(frame.JOINED, record.encode(joined))
         # An edge that has given this owner up by now says so.
         return [*copies, answer, self._ask(), *self._assured(), *self.link.pump(now)]
+
+    def _unheard(self, now: float) -> bool:
+        gone_at = min(now, self._gone_at)
+        return (
+            gone_at - self._client_said_at > SILENT_S
+            and self._model_said_at > self._client_said_at - CROSSING_S
+        )
 
     def _ask(self) -> Outgoing:
         return self.link.control(frame.ECHO, self._mailbox)
@@ -334,10 +348,10 @@ class Session:
         """Others may have given this process up: nothing goes upstream until the edge has said that
         the session is still owned here.
         """
-        if self.state in (State.CLAIMED, State.ENDED):
+        if self.state is State.ENDED:
             return []
         self._doubt = True
-        return [self._ask()]
+        return self.claim() if self.state is State.CLAIMED else [self._ask()]
 
     def _assured(self) -> list[Output]:
         self._doubt = False
