@@ -58,13 +58,14 @@ export class Connection {
   /**
    * Opens a socket; there must be none.
    * @param {boolean} resume go on with the session, if there is one; otherwise a new one begins
+   * @param {import("./resume.js").Recall | null} [recall] what the model is told of a session lost
    */
-  connect(resume) {
+  connect(resume, recall) {
     const socket = new this.#Socket(this.#url, SUBPROTOCOL);
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      socket.send(this.#conversation.first(resume));
+      socket.send(this.#conversation.first(resume, recall));
       this.#events.opened();
     };
     socket.onmessage = ({ data }) => this.#receive(socket, data);

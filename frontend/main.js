@@ -151,6 +151,7 @@ class App {
     if (!this.#model) return;
     this.#connection = this.#dial(protocol.setupMessage(this.#choices, this.#model));
     this.#tokens = 0;
+    this.#transcript.begin();
     this.#view.showUsage(null, 0);
     setAudioSession(true);
     // Here, because browsers let a page make sound only from within a click or a key.
@@ -228,7 +229,7 @@ class App {
   #carryOut(action) {
     switch (action.do) {
       case "connect":
-        return this.#connection?.connect(action.resume);
+        return this.#connect(action.resume);
       case "drop":
         return this.#connection?.drop();
       case "hangUp":
@@ -263,6 +264,14 @@ class App {
       default:
         return this.#write(action);
     }
+  }
+
+  /** @param {boolean} resume */
+  #connect(resume) {
+    const turns = resume ? [] : this.#transcript.history();
+    const model = this.#model;
+    const told = turns.length > 0 && model;
+    this.#connection?.connect(resume, told ? (setup) => protocol.withHistory(setup, turns, model) : null);
   }
 
   /** @param {Extract<import("./session.js").Action, {do: "userSaid" | "userTyped" | "modelSaid" | "interrupted" | "turnComplete" | "note"}>} action */

@@ -47,6 +47,8 @@
  * @property {string} instruction
  * @property {"voice" | "text"} answer
  *
+ * @typedef {{role: "user" | "model", text: string}} Turn
+ *
  * @typedef {Object} Model the fields of a catalogue entry that the page uses
  * @property {string} id
  * @property {string} name
@@ -83,6 +85,30 @@ export function setupMessage(choices, model) {
   const instruction = choices.instruction.trim();
   if (instruction) setup.systemInstruction = { parts: [{ text: instruction }] };
   return { setup };
+}
+
+/**
+ * The first two messages of a session that goes on with a conversation of which only words are left.
+ *
+ * A model that takes `clientContent` only as initial history must be told so in the setup, and then
+ * `turnComplete` ends the history; otherwise it would ask for an answer.
+ * @param {{setup: object}} setup
+ * @param {Turn[]} turns not empty
+ * @param {Model} model
+ * @returns {{setup: {setup: object}, history: object}}
+ */
+export function withHistory({ setup }, turns, model) {
+  const anew = model.needs_history_config;
+  const historyConfig = { initialHistoryInClientContent: true };
+  return {
+    setup: { setup: anew ? { ...setup, historyConfig } : setup },
+    history: {
+      clientContent: {
+        turns: turns.map(({ role, text }) => ({ role, parts: [{ text }] })),
+        turnComplete: anew,
+      },
+    },
+  };
 }
 
 /**

@@ -8,6 +8,8 @@ import { Downlink } from "./downlink.js";
 import { ackMessage, parse, resumeMessage } from "./protocol.js";
 import { Uplink } from "./uplink.js";
 
+/** @typedef {(setup: {setup: object}) => {setup: {setup: object}, history: object}} Recall */
+
 /** See the module's text. */
 export class Conversation {
   #setup;
@@ -35,9 +37,10 @@ export class Conversation {
   /**
    * A connection is open.
    * @param {boolean} resume go on with the session, if there is one; otherwise a new one begins
+   * @param {Recall | null} recall what a new one begins with, if there was one before
    * @returns {string} the first message
    */
-  first(resume) {
+  first(resume, recall = null) {
     if (resume && this.resumable) {
       const last = this.#downlink.ack();
       this.#downlink.expect(last + 1);
@@ -45,8 +48,9 @@ export class Conversation {
     }
     this.#token = "";
     this.#downlink.restart();
-    this.uplink.restart();
-    return JSON.stringify(this.#setup);
+    const seed = recall?.(this.#setup);
+    this.uplink.restart(seed ? JSON.stringify(seed.history) : "");
+    return JSON.stringify(seed?.setup ?? this.#setup);
   }
 
   /** The connection is gone. */

@@ -18,7 +18,7 @@ const ANSWER_MS = 25_000;
 /** @type {Action} */
 const ASK = { do: "askStatus" };
 const OVERFULL = "Too much is waiting to be confirmed by the gateway. The conversation has ended.";
-const ANEW = "Connected again. The conversation starts anew.";
+const ANEW = "Connected again, in a new session: of what was said the model has only the transcript.";
 const CUT = "Connected again. Something that the model said may be missing.";
 
 /**

@@ -9,6 +9,8 @@
 
 /** Older entries go: a conversation of hours would slow the page down. */
 export const MAX_ENTRIES = 500;
+/** What a model is told of a conversation that it has lost: the newest of it, about 4,000 tokens. */
+const MAX_HISTORY = 16_000;
 
 /**
  * @typedef {Object} Entry
@@ -34,12 +36,38 @@ export class Transcript {
   #model = null;
   /** A user entry of this turn exists already, open or not. */
   #userSpoke = false;
+  /** The first entry of this conversation has this id or a later one. */
+  #since = 1;
   /** After `interrupted` the old turn's `turnComplete` is still to come; it ends nothing new. */
   #cut = false;
 
   /** @returns {readonly Entry[]} */
   get entries() {
     return this.#entries;
+  }
+
+  /** A conversation begins; what is there is of others. */
+  begin() {
+    this.#since = this.#nextId;
+  }
+
+  /**
+   * This conversation up to the model's last answer: what came after that is still to be answered.
+   * @returns {import("./protocol.js").Turn[]} the newest, in order, two of a role never in a row
+   */
+  history() {
+    const said = this.#entries.filter(({ id, who }) => id >= this.#since && who !== "event");
+    /** @type {import("./protocol.js").Turn[]} */
+    const turns = [];
+    let left = MAX_HISTORY;
+    for (const { who, text } of said.slice(0, said.findLastIndex(isModel) + 1).reverse()) {
+      left -= text.length;
+      if (left < 0) break;
+      const role = who === "model" ? "model" : "user";
+      if (turns[0]?.role === role) turns[0].text = `${text}\n${turns[0].text}`;
+      else turns.unshift({ role, text });
+    }
+    return turns;
   }
 
   /**
@@ -179,4 +207,9 @@ export class Transcript {
     this.#userSpoke = false;
     return [...this.#close("user"), ...this.#close("model")];
   }
+}
+
+/** @param {Entry} entry */
+function isModel({ who }) {
+  return who === "model";
 }

@@ -20,7 +20,7 @@ const MEDIA_AGE_MS = 15_000;
 const CONTROL_BYTES = 4 * 1024 * 1024;
 
 /**
- * @typedef {"control" | "audio" | "video"} Kind
+ * @typedef {"control" | "audio" | "video" | "history"} Kind "history": of a session before
  *
  * @typedef {Object} Item
  * @property {number} n its number, 0 until it is sent for the first time
@@ -134,11 +134,17 @@ export class Uplink {
     this.#open = true;
   }
 
-  /** A new session begins: it is numbered anew, and gets what the old one has not answered. */
-  restart() {
-    this.#retain(({ n, kind }) => kind !== "video" && (n === 0 || n > this.#answered));
+  /**
+   * A new session begins: it is numbered anew, and gets what the old one has not answered.
+   * @param {string} history what it is told first, if anything
+   */
+  restart(history) {
+    this.#retain(({ n, kind }) => {
+      return kind !== "video" && kind !== "history" && (n === 0 || n > this.#answered);
+    });
     this.#waiting = [...this.#kept, ...this.#waiting].map((item) => ({ ...item, n: 0 }));
     this.#kept = [];
+    if (history) this.#waiting.unshift({ n: 0, kind: "history", text: history, at_ms: 0 });
     this.#next = this.#expected = 1;
     this.#answered = 0;
     this.#open = false;
@@ -148,7 +154,7 @@ export class Uplink {
   #expire(now_ms) {
     const since_ms = now_ms - MEDIA_AGE_MS;
     this.#retain(({ n, kind, at_ms }) => {
-      if (kind === "control" || at_ms >= since_ms) return true;
+      if ((kind !== "audio" && kind !== "video") || at_ms >= since_ms) return true;
       if (n === 0) this.#dropped[kind]++;
       return false;
     });

@@ -167,3 +167,17 @@ test("realtime input, notices and tool responses", () => {
     toolResponse: { functionResponses: [{ id: "1", name: "f", response: { ok: true } }] },
   });
 });
+
+test("a lost conversation is told as history, as the model takes it", () => {
+  const turns = [{ role: "user", text: "a" }, { role: "model", text: "b" }];
+  const contents = turns.map(({ role, text }) => ({ role, parts: [{ text }] }));
+  const setup = { setup: { model: "m" } };
+  assert.deepEqual(protocol.withHistory(setup, turns, SPEAKS), {
+    setup,
+    history: { clientContent: { turns: contents, turnComplete: false } },
+  });
+  assert.deepEqual(protocol.withHistory(setup, turns, HISTORY), {
+    setup: { setup: { model: "m", historyConfig: { initialHistoryInClientContent: true } } },
+    history: { clientContent: { turns: contents, turnComplete: true } },
+  });
+});

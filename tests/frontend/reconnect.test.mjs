@@ -54,7 +54,7 @@ test("a lost session: at once anew, the answer is cut, and it is told", () => {
   assert.ok(session.takesMedia, "what is said meanwhile is for the next session");
   assert.deepEqual(feed(OPENED, READY), [
     { do: "clearTimer" },
-    { do: "note", text: "Connected again. The conversation starts anew." },
+    { do: "note", text: "Connected again, in a new session: of what was said the model has only the transcript." },
   ]);
   assert.equal(says(), "Listening");
   assert.equal(session.state.resumable, false);
@@ -95,7 +95,7 @@ test("without a token: at once anew, with the microphone left on, and it is told
   const actions = feed(OPENED, READY);
   assert.deepEqual(actions[1], {
     do: "note",
-    text: "Connected again. The conversation starts anew.",
+    text: "Connected again, in a new session: of what was said the model has only the transcript.",
   });
   assert.equal(says(), "Listening");
 });

@@ -110,6 +110,20 @@ test("a lost session is begun anew: no token, new numbers, the unanswered questi
   assert.deepEqual(it.take(), [{ n: 4 }]);
 });
 
+test("a session lost is told to the next one, first of all and once", () => {
+  const it = cut();
+  it.conversation.uplink.answered();
+  it.say(4);
+  const recall = (setup) => ({ setup: { ...setup, told: true }, history: { history: 1 } });
+  assert.deepEqual(JSON.parse(it.conversation.first(false, recall)), { ...SETUP, told: true });
+  it.hear({ setupComplete: {} });
+  assert.deepEqual(it.take(), [{ history: 1 }, { n: 4 }]);
+  it.conversation.lost();
+  it.conversation.first(false, (setup) => ({ setup, history: { history: 2 } }));
+  it.hear({ setupComplete: {} });
+  assert.deepEqual(it.take(), [{ history: 2 }, { n: 4 }]);
+});
+
 /** The gateway's side as the protocol has it, with a line that breaks anywhere. */
 class Gateway {
   /** Client messages in the order that they count, and server messages with numbers from 1. */

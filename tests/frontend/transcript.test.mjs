@@ -101,3 +101,35 @@ test("an entry is open while more of it may come", () => {
   transcript.turnComplete();
   assert.equal(transcript.entries[0].open, false);
 });
+
+/** What a new session is told after these steps. */
+function history(steps) {
+  const transcript = new Transcript();
+  for (const [method, ...rest] of steps) transcript[method](...rest);
+  return transcript.history().map(({ role, text }) => `${role}: ${text}`);
+}
+
+const HISTORIES = [
+  ["nothing was said", [["note", "x"]], []],
+  ["nothing was answered", [["userTyped", "one"]], []],
+  [
+    "up to the last answer, notes left out",
+    [["userTyped", "one"], ["modelSaid", "x"], ["turnComplete"], ["note", "n"], ["userTyped", "two"], ["modelSaid", "y"], ["userTyped", "three"]],
+    ["user: one", "model: x", "user: two", "model: y"],
+  ],
+  ["two of one side are one turn", [["userTyped", "one"], ["userTyped", "two"], ["modelSaid", "x"]], ["user: one\ntwo", "model: x"]],
+  [
+    "only what was said since it began",
+    [["userTyped", "old"], ["modelSaid", "old"], ["turnComplete"], ["begin"], ["userTyped", "new"], ["modelSaid", "x"]],
+    ["user: new", "model: x"],
+  ],
+  [
+    "the newest, if it is too much",
+    [["userTyped", "a".repeat(9000)], ["modelSaid", "b".repeat(9000)], ["userTyped", "c"], ["modelSaid", "d"]],
+    [`model: ${"b".repeat(9000)}`, "user: c", "model: d"],
+  ],
+];
+
+for (const [name, steps, turns] of HISTORIES) {
+  test(`history: ${name}`, () => assert.deepEqual(history(steps), turns));
+}

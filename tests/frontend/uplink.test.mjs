@@ -157,7 +157,7 @@ test("a new session gets what the old one has not answered, numbered anew", () =
   uplink.release(2);
   uplink.shut();
   uplink.offer("control", "waits", 0, 0);
-  uplink.restart();
+  uplink.restart("");
   assert.deepEqual(uplink.take(0, 0), [], "not before the session is taken");
   uplink.open();
   assert.deepEqual(uplink.take(0, 0), ["unanswered", "chunk", "waits"]);

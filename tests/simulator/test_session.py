@@ -101,7 +101,7 @@ def test_turns_of_the_model_are_history_and_not_the_users_words() -> None:
         {"parts": [{"text": "again"}]},
     ]
     out = talk.send({"client_content": {"turns": turns, "turn_complete": True}})
-    assert written(out) == "You wrote: ping\nagain"
+    assert written(out) == "You wrote: again", "the model has answered the first"
 
 
 def test_a_model_that_wants_history_announced_refuses_it_otherwise() -> None:

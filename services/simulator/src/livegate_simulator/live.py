@@ -215,7 +215,7 @@ class Live:
             )
         out = self.conversation.interrupt(now)
         self._read(turns)
-        self._leave_unanswered(text)
+        self._leave_unanswered(_after_the_model(turns))
         return out + (self._answer_text(now) if complete else [])
 
     def _read(self, turns: list[Message]) -> None:
@@ -243,3 +243,11 @@ class Live:
         if called:
             return self.conversation.answer(answers.calling(called, speaks=speaks), now)
         return self.conversation.answer(answers.to_text(text, speaks=speaks), now)
+
+
+def _after_the_model(turns: list[Message]) -> str:
+    """What the user said since the model's last turn in `turns`: what came before is answered."""
+    said: list[str] = []
+    for turn in turns:
+        said = [] if turn.get("role") == "model" else [*said, text_of(turn)]
+    return "\n".join(said)
