@@ -1,0 +1,1 @@
+"""What livegate costs beside other ways to carry the same traffic: `make bench`."""
