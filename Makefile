@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test chaos check format lock clean
+.PHONY: help run test chaos bench check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,11 @@ test: ## every test, browser included
 chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault SEED= SESSIONS= QUICK=1)
 	@scripts/install dev
 	@.venv/bin/python -m tests.chaos
+
+bench: ## what livegate costs beside other ways, 25 minutes (ONLY=part,part SESSIONS= VIDEO=1 QUICK=1 DRAW=1)
+	@scripts/install dev
+	@scripts/bench-tools
+	@.venv/bin/python -m tests.bench
 
 check: ## format, lint, types, import rules
 	@scripts/install dev
