@@ -21,7 +21,7 @@ STORED = Path("docs/bench/latest.json")
 """What a whole run writes; the README shows the chart beside it."""
 
 ELSEWHERE = Path(".run/bench.json")
-TRIES, REPEATS = 3, 20
+TRIES, REPEATS = 3, 10
 
 
 @dataclass(frozen=True)

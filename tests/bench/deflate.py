@@ -11,13 +11,16 @@ from tests.bench.wire import BODIES, STAMP_CHARS, Shape, Stamp, stamp_chars
 OFFER = "permessage-deflate; client_no_context_takeover; client_max_window_bits"
 """The Sec-WebSocket-Extensions of a browser, but that each message stands for itself."""
 
+WINDOW_BITS = 12
+"""What a server of `websockets` has its clients keep to."""
+
 _END = b"\x00\x00\xff\xff"
 _STORED = b"\x00" + STAMP_CHARS.to_bytes(2, "little") + (0xFFFF ^ STAMP_CHARS).to_bytes(2, "little")
 
 
 def _compressed(data: bytes) -> bytes:
     """Whole blocks that refer to nothing before them."""
-    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    compressor = zlib.compressobj(wbits=-WINDOW_BITS)
     return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
 
 

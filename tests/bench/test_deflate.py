@@ -2,17 +2,18 @@
 
 import zlib
 
+import pytest
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
 from tests.bench import wire
-from tests.bench.deflate import Deflated, Inflater
-from tests.bench.wire import Stamp
+from tests.bench.deflate import WINDOW_BITS, Deflated, Inflater
+from tests.bench.wire import Shape, Stamp
 
 
-def test_websockets_reads_it_message_for_message() -> None:
-    server = PerMessageDeflate(True, False, 15, 15)
-    shape = wire.uplink(100)
+@pytest.mark.parametrize("shape", [wire.uplink(100), wire.uplink(40), wire.video()])
+def test_websockets_reads_it_message_for_message(shape: Shape) -> None:
+    server = PerMessageDeflate(True, False, WINDOW_BITS, WINDOW_BITS)
     deflated = Deflated(shape)
     for number in range(1, 20):
         stamp = Stamp(1, number, 10**9 * number, 0)
@@ -21,7 +22,7 @@ def test_websockets_reads_it_message_for_message() -> None:
 
 
 def test_what_websockets_compresses_is_read() -> None:
-    server = PerMessageDeflate(True, False, 15, 15)
+    server = PerMessageDeflate(True, False, WINDOW_BITS, WINDOW_BITS)
     inflater = Inflater()
     for number in range(1, 20):
         message = wire.downlink(40).message(Stamp(1, number, 5, number))

@@ -87,14 +87,12 @@ def _ratio(value: float, floor: float) -> float:
 def memory_a_session_kb(rows: list[Row]) -> float | None:
     """What another session takes, beside what is unreleased: between the fewest and the most.
 
-    A process that is idle has freed memory in hand, so a single row says too little.
+    None for a single number of sessions: an idle process has freed memory in hand, and says less.
     """
     ours = sorted((row for row in rows if row.path == LIVEGATE), key=lambda row: row.sessions)
-    if not ours:
+    if len(ours) < 2:
         return None
     few, many = ours[0], ours[-1]
-    if few is many:
-        return few.memory_total_kb
     grown = many.memory_total_kb * many.sessions - few.memory_total_kb * few.sessions
     return grown / (many.sessions - few.sessions)
 
