@@ -158,7 +158,7 @@ class Load:
             self._talking.cancel()
             await asyncio.wait([self._talking])
         with contextlib.suppress(AssertionError):  # what is missing is told by name
-            await until(self._answered, "every chunk is answered", ANSWERS_S)
+            await until(self._answered, "every chunk is answered", self._chosen.patience_s)
         faults = [client.fault for client in self._clients if client.fault]
         faults += ["never live"] * (self._chosen.sessions - len(self._clients))
         for client in self._clients:
@@ -245,5 +245,6 @@ if __name__ == "__main__":
     parser.add_argument("--deflate", action="store_true", help="offer permessage-deflate")
     parser.add_argument("--stall", action="store_true", help="ask for a flood and read nothing")
     parser.add_argument("--service-url", help="where the original demo's backend is to connect")
+    parser.add_argument("--patience-s", type=float, default=ANSWERS_S, help="for the last answers")
     parser.add_argument("--samples", type=Path, help="the file for what was measured")
     asyncio.run(main(parser.parse_args()))

@@ -2,7 +2,7 @@
 
 Each chunk of audio is answered by one of the same length with the same stamp. A setup that asks for
 resumption gets handles: what is unreleased between two of them is part of what a gateway keeps.
-On stdin, `port` asks for its port and `stats` for what it has seen since it was last asked.
+On stdin, `port` asks for its port, `stats` for what it has seen, `faults` for what was wrong.
 """
 
 import argparse
@@ -36,18 +36,19 @@ class Mock:
         self.messages = 0
 
     async def stats(self) -> dict[str, Any]:
-        """Open sessions, messages so far, uplink bytes that no handle covers; and what was wrong
-        since the last call.
-        """
-        for session in self.sessions:
-            session.judge()
-        faults, self.faults = self.faults, []
+        """Open sessions, messages so far, uplink bytes that no handle covers."""
         return {
             "sessions": len(self.sessions),
             "messages": self.messages,
             "unreleased_bytes": sum(session.unreleased_bytes for session in self.sessions),
-            "faults": faults,
         }
+
+    async def tell(self) -> dict[str, Any]:
+        """What was wrong since the last call."""
+        for session in self.sessions:
+            session.judge()
+        faults, self.faults = self.faults, []
+        return {"faults": faults}
 
 
 class Session(WSListener):
@@ -177,7 +178,7 @@ async def main(handle_s: float) -> None:
         return {"port": port}
 
     async with server:
-        await control.serve({"port": tell_port, "stats": mock.stats})
+        await control.serve({"port": tell_port, "stats": mock.stats, "faults": mock.tell})
 
 
 if __name__ == "__main__":

@@ -156,14 +156,12 @@ def counted(row: Row, span: Span, carrier: Carrier, answers: int) -> Row:
 
 async def mock_faults(mock: Child) -> list[str]:
     """What was wrong with the uplink, once its connections are closed."""
-    faults: list[str] = []
 
     async def closed() -> bool:
-        answer = await mock.ask("stats")
-        faults.extend(answer["faults"])
-        return not answer["sessions"]
+        return not (await mock.ask("stats"))["sessions"]
 
     await until(closed, "the mock's connections are closed")
+    faults: list[str] = (await mock.ask("faults"))["faults"]
     return faults
 
 
