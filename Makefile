@@ -19,7 +19,7 @@ chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault S
 	@scripts/install dev
 	@.venv/bin/python -m tests.chaos
 
-bench: ## what livegate costs beside other ways, 25 minutes (ONLY=part,part SESSIONS= VIDEO=1 QUICK=1 DRAW=1)
+bench: ## what livegate costs beside other ways, 25 minutes (ONLY=part,part SESSIONS= CHUNK_MS=40 VIDEO=1 QUICK=1 DRAW=1)
 	@scripts/install dev
 	@scripts/bench-tools
 	@.venv/bin/python -m tests.bench

@@ -21,6 +21,7 @@ STORED = Path("docs/bench/latest.json")
 """What a whole run writes; the README shows the chart beside it."""
 
 ELSEWHERE = Path(".run/bench.json")
+CHUNK_MS = 100
 TRIES, REPEATS = 3, 10
 
 
@@ -46,6 +47,8 @@ def options(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     parser.add_argument("--repeats", type=int, default=environ.get("REPEATS") or 0)
     parser.add_argument("--seconds", type=float, default=environ.get("SECONDS") or 0)
     parser.add_argument("--soak-s", type=float, default=environ.get("SOAK_S") or 300)
+    chunk_ms = int(environ.get("CHUNK_MS") or CHUNK_MS)
+    parser.add_argument("--chunk-ms", type=int, choices=(40, 100), default=chunk_ms)
     parser.add_argument("--video", action="store_true", default=environ.get("VIDEO") == "1")
     parser.add_argument("--report", type=Path, default=environ.get("REPORT") or None)
     parser.add_argument("--draw", action="store_true", default=environ.get("DRAW") == "1")
@@ -62,8 +65,9 @@ def options(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         chosen.soak_s,
         chosen.video,
         chosen.seed,
+        chosen.chunk_ms,
     )
-    whole = not (only or chosen.quick)
+    whole = not (only or chosen.quick or chosen.video or chosen.chunk_ms != CHUNK_MS)
     return Options(
         only or (QUICK if chosen.quick else tuple(PARTS)),
         plan,

@@ -38,12 +38,13 @@ class Plan:
     soak_s: float
     video: bool
     seed: int
+    chunk_ms: int = 100
 
-    def traffic(self, sessions: int, repeat: int = 0, chunk_ms: int = 100) -> Traffic:
+    def traffic(self, sessions: int, repeat: int = 0, chunk_ms: int | None = None) -> Traffic:
         """The traffic of a step."""
-        return Traffic(
-            sessions, chunk_ms, self.video, seconds=self.seconds, seed=self.seed + repeat
-        )
+        chunk_ms = chunk_ms or self.chunk_ms
+        seed = self.seed + repeat
+        return Traffic(sessions, chunk_ms, self.video, seconds=self.seconds, seed=seed)
 
 
 async def compare(lab: Lab, plan: Plan, result: Result) -> None:

@@ -7,7 +7,7 @@ from tests.bench.verdicts import DIRECT_SLOW_MS, verdicts
 
 HEADINGS = (
     *("path", "sessions", "chunk ms", "p50/p95/p99 ms", "added p50/p95/p99 ms", "CPU µs a frame"),
-    *("by tier", "KB a session", "unreleased KB", "Redis B/cmd a frame", "load+mock"),
+    *("by tier", "KB a session", "unreleased KB", "KB by tier", "Redis B/cmd a frame", "load+mock"),
     *("other+steal", "runs", "bar"),
 )
 
@@ -71,6 +71,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _tiers(row.cpu_us) if len(row.cpu_us) > 1 else "",
         f"{row.memory_total_kb:.0f}" if row.memory_kb else "",
         f"{row.unreleased_kb:.0f}" if row.unreleased_kb else "",
+        _tiers(row.memory_kb) if len(row.memory_kb) > 1 else "",
         redis,
         f"{row.cores_load * 100:.0f}+{row.cores_mock * 100:.0f} %",
         f"{row.cores_other * 100:.0f}+{row.cores_steal * 100:.0f} %",

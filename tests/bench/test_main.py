@@ -35,6 +35,7 @@ def test_from_the_environment() -> None:
     assert chosen.parts == ("search", "soak")
     plan = chosen.plan
     assert (plan.sessions, plan.seconds, plan.repeats, plan.video) == ((50,), 2.0, 2, True)
+    assert options([], {"CHUNK_MS": "40"}).plan.traffic(1).chunk_ms == 40
     assert options(["--report", "a.json"], environ).report == Path("a.json")
 
 
