@@ -6,7 +6,8 @@ import msgspec
 from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
-from livegate_edge.session import EdgeSession, Output, State
+from livegate_edge.outputs import Output
+from livegate_edge.session import EdgeSession, State
 
 SESSION = bytes(range(16))
 SETUP = b'{"model":"gemini-3.8-live"}'

@@ -8,7 +8,8 @@ import pytest
 from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate_edge.gateway import Gateway
-from livegate_edge.session import OPEN_TIMEOUT_S, OfferSession, WithdrawOffer
+from livegate_edge.outputs import OfferSession, WithdrawOffer
+from livegate_edge.session import OPEN_TIMEOUT_S
 from livegate_edge.tickets import Ticket
 
 from tests.edge.harness import (
@@ -89,7 +90,7 @@ async def test_interrupted_discards_queued_pure_audio_alone(gateway: Gateway) ->
         await owned(client)
         client.may_write.clear()
         client.relay(frame.AUDIO, audio(1))  # already on its way
-        await until(lambda: not client.connection._relays, "it is taken")
+        await until(lambda: not client.connection._downlink.queued_bytes, "it is taken")
         client.relay(frame.AUDIO, audio(2))
         client.relay(frame.AUDIO | frame.TRANSCRIPT, audio(3))
         client.relay(frame.CONTENT, {"serverContent": {"n": 4}})

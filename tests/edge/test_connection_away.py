@@ -48,7 +48,7 @@ async def test_numbers_after_a_flush(gateway: Gateway) -> None:
         await live(client)
         client.may_write.clear()
         client.relay(frame.TEXT, {"n": 2})
-        await until(lambda: not client.connection._relays, "it is taken")
+        await until(lambda: not client.connection._downlink.queued_bytes, "it is taken")
         client.relay(frame.AUDIO, AUDIO)
         client.relay(frame.AUDIO, AUDIO)
         client.relay(frame.INTERRUPTED, {"serverContent": {"interrupted": True}})

@@ -10,7 +10,8 @@ from livegate import frame
 from livegate.closes import Close
 from livegate.ownership import Claim
 from livegate_edge.gateway import Gateway
-from livegate_edge.session import OfferSession, State
+from livegate_edge.outputs import OfferSession
+from livegate_edge.session import State
 from livegate_edge.tickets import Ticket, Tickets
 
 from tests.edge.harness import GOOGLE, OTHER, WORKER, connected, settings

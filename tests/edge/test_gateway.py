@@ -13,7 +13,7 @@ from livegate.dispatch import Dispatch, Offer, Report
 from livegate_edge import gateway as module
 from livegate_edge import session
 from livegate_edge.gateway import Gateway
-from livegate_edge.session import OfferSession
+from livegate_edge.outputs import OfferSession
 from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol

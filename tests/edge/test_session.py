@@ -7,11 +7,7 @@ from livegate.channel import WINDOW_BYTES
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
 from livegate.link import Outgoing
-from livegate_edge.session import (
-    LINGER_S,
-    MEDIA_AGE_S,
-    OFFER_AGAIN_S,
-    UNRELEASED_BYTES,
+from livegate_edge.outputs import (
     Attach,
     Detach,
     Finish,
@@ -22,9 +18,9 @@ from livegate_edge.session import (
     Relay,
     Saved,
     SendTo,
-    State,
     WithdrawOffer,
 )
+from livegate_edge.session import LINGER_S, MEDIA_AGE_S, OFFER_AGAIN_S, UNRELEASED_BYTES, State
 
 from tests.edge.frames import (
     CLOSE_PAYLOAD,

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.record import Joined, Record
-from livegate_edge.session import EdgeSession, Rename, Resumed
+from livegate_edge.outputs import Rename, Resumed
+from livegate_edge.session import EdgeSession
 
 from tests.edge.frames import SETUP, WORKER, from_worker, read, waiting
 

@@ -8,12 +8,9 @@ from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
 from livegate.record import Joined, Record
-from livegate_edge.session import (
-    JOIN_TIMEOUT_S,
-    OPEN_TIMEOUT_S,
+from livegate_edge.outputs import (
     Attach,
     Detach,
-    EdgeSession,
     Finish,
     Forget,
     Notice,
@@ -24,8 +21,8 @@ from livegate_edge.session import (
     Resumed,
     Saved,
     SendTo,
-    State,
 )
+from livegate_edge.session import JOIN_TIMEOUT_S, OPEN_TIMEOUT_S, EdgeSession, State
 
 from tests.edge.frames import (
     FORMER,

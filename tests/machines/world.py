@@ -163,7 +163,7 @@ class World:
         for edge in self.edges:
             for connection in edge.connections:
                 self._check_sender(connection.link.sender)
-                queued = [len(relay.payload) for relay in connection._relays if relay.seq]
+                queued = [len(relay.payload) for relay in connection._downlink._relays if relay.seq]
                 assert sum(queued) <= WINDOW_BYTES + max(queued, default=0)
         for worker in self.workers:
             for session in worker.sessions:

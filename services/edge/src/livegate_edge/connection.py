@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from asyncio import FIRST_COMPLETED
-from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,14 @@ from livegate.closes import Close, Closing
 from livegate.dispatch import Offer
 from livegate.link import Link, Outgoing
 from livegate.ownership import Claim
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from livegate_edge import notices, setups
-from livegate_edge.session import (
+from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
+from livegate_edge.incoming import Incoming, Rejected
+from livegate_edge.outputs import (
     Attach,
     Detach,
-    EdgeSession,
     Finish,
     Forget,
     Notice,
@@ -32,31 +32,17 @@ from livegate_edge.session import (
     SendTo,
     WithdrawOffer,
 )
+from livegate_edge.session import EdgeSession
 from livegate_edge.tickets import Ticket, TicketError
 
 if TYPE_CHECKING:
     from livegate_edge.gateway import Gateway
 
 SUBPROTOCOL = "livegate.v1"
-NOTICE = 0
-"""The kinds of a queued notice: a `livegate.v1` client doesn't count it."""
-
-ANNOUNCED = 1 << 31
-"""Beside other kinds: a message of the edge's own, without a number."""
-
 AWAY_CLOSES = (Close.DRAINING.name, Close.SLOW_CLIENT.name)
 """Closes by the edge after which the session waits for its client."""
 
-BYE = 1000
-"""The code with which a `livegate.v1` client ends its session."""
-
 log = logs.get("connection")
-
-
-class _Rejected(Exception):  # noqa: N818, it is how a bad message ends the connection
-    def __init__(self, closing: Closing) -> None:
-        super().__init__(closing.reason)
-        self.closing = closing
 
 
 class ClientConnection:
@@ -66,24 +52,25 @@ class ClientConnection:
         self._gateway = gateway
         self._settings = gateway.settings
         self._scope = scope
+        self._incoming = Incoming(receive, gateway.settings.max_message_bytes)
         self._receive = receive
         self._send = send
-        self._binary = scope["path"].rstrip("/") != "/ws"
         self._livegate_v1 = SUBPROTOCOL in scope.get("subprotocols", ())
         self._demo = False
         self._resumption: setups.Resumption | None = None
-        self._next = 1
         self._is_live = False
-        self._said_bye = False
-        self._early: asyncio.Task[Message] | None = None
         self._session: EdgeSession | None = None
-        self._relays: deque[Relay] = deque()
-        self._wake = asyncio.Event()
+        self._downlink = Downlink(
+            send,
+            binary=scope["path"].rstrip("/") != "/ws",
+            numbered=self._livegate_v1,
+            on_gone=self._consumed,
+            on_drained=self._drained,
+        )
         self._gate = asyncio.Event()
         self._gate.set()
         self._closing: Closing | None = None
         self._left = False
-        self._heard_at = 0.0
         self._begun_at = 0.0
         self._setup_at = 0.0
 
@@ -127,7 +114,7 @@ class ClientConnection:
     def tick(self, now: float) -> None:
         """See `exchange.Member`."""
         self._apply(self.session.tick(now), now)
-        if now - self._heard_at >= self._settings.idle_timeout_s and not self._left:
+        if now - self._incoming.heard_at >= self._settings.idle_timeout_s and not self._left:
             self.finish(Closing.of(Close.IDLE))
 
     # The connection's life
@@ -140,16 +127,15 @@ class ClientConnection:
             return
         subprotocol = SUBPROTOCOL if self._livegate_v1 else None
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
-        self._heard_at = self._begun_at = loop.time()
+        self._incoming.heard_at = self._begun_at = loop.time()
         with metrics.EDGE_CONNECTIONS.track_inprogress():
             async with asyncio.TaskGroup() as group:
-                writer = group.create_task(self._write())
+                writer = group.create_task(self._downlink.run())
                 try:
                     await self._read()
                 finally:
                     self._left = True
-                    if self._early is not None:
-                        self._early.cancel()
+                    self._incoming.close()
                     self._leave(loop.time())
                     if self._closing is None:
                         writer.cancel()
@@ -160,11 +146,11 @@ class ClientConnection:
         """
         if self._closing is None:
             self._closing = closing
-            self._wake.set()
+            self._downlink.close(closing)
             self._gate.set()
         self._part(self._closing, away=self._closing.name in AWAY_CLOSES)
         if self._session is not None and self._session.away:
-            self._relays.clear()
+            self._downlink.clear()
 
     def drain(self, grace_s: float) -> None:
         """This edge goes away: the page is sent elsewhere at once, others are told in time."""
@@ -182,7 +168,7 @@ class ClientConnection:
         if session is None:
             return
         now = asyncio.get_running_loop().time()
-        lost = away and not self._said_bye
+        lost = away and not (self._livegate_v1 and self._incoming.said_bye)
         self._apply(session.client_lost(now) if lost else session.client_left(closing, now), now)
 
     def _leave(self, now: float) -> None:
@@ -200,10 +186,10 @@ class ClientConnection:
         if session is None:
             return
         self._part(closing, away=self._closing is None or closing.name in AWAY_CLOSES)
-        while self._relays:
-            relay = self._relays.popleft()
-            if not session.away:
-                self._consumed(relay)
+        if session.away:
+            self._downlink.clear()
+        else:
+            self._downlink.discard()
 
     # Uplink
 
@@ -212,13 +198,13 @@ class ClientConnection:
             if not await self._read_setup():
                 return
             while await self._gate.wait():
-                data = await self._message()
+                data = await self._incoming.message()
                 if data is None:
                     return
                 self._uplink(data)
-        except _Rejected as rejected:
+        except Rejected as rejected:
             self.finish(rejected.closing)
-            await self._until_disconnected()
+            await self._incoming.until_disconnected()
 
     async def _read_setup(self) -> bool:
         patience_s = self._settings.setup_timeout_s
@@ -226,48 +212,20 @@ class ClientConnection:
         while self._session is None:
             try:
                 async with asyncio.timeout_at(deadline):
-                    data = await self._message()
+                    data = await self._incoming.message()
             except TimeoutError:
                 text = f"no setup arrived in {patience_s:g} s"
-                raise _Rejected(Closing.of(Close.SETUP_TIMEOUT, text)) from None
+                raise Rejected(Closing.of(Close.SETUP_TIMEOUT, text)) from None
             if data is None or self._closing is not None:
                 return False
             await self._first(data)
         return True
 
-    async def _message(self) -> bytes | None:
-        """The next message, or None when the client is gone or the connection was closed."""
-        message = await self._receive_one()
-        if message["type"] != "websocket.receive":
-            self._said_bye = self._livegate_v1 and message.get("code") == BYE
-            return None
-        self._heard_at = asyncio.get_running_loop().time()
-        data = message.get("bytes")
-        if data is None:
-            data = message["text"].encode()
-        if len(data) > self._settings.max_message_bytes:
-            limit = self._settings.max_message_bytes
-            raise _Rejected(
-                Closing.of(Close.TOO_BIG, f"a message of {len(data)} bytes; {limit} are allowed")
-            )
-        return data  # type: ignore[no-any-return]
-
-    async def _until_disconnected(self) -> None:
-        while (await self._receive_one())["type"] == "websocket.receive":
-            pass
-
-    async def _listen(self) -> Message:
-        return await self._receive()
-
-    async def _receive_one(self) -> Message:
-        early, self._early = self._early, None
-        return await (early or self._receive())
-
     def _parse(self, data: bytes) -> envelope.ClientMessage:
         try:
             return envelope.parse_client(data)
         except envelope.MessageError as error:
-            raise _Rejected(Closing.of(Close.BAD_MESSAGE, f"bad message: {error}")) from None
+            raise Rejected(Closing.of(Close.BAD_MESSAGE, f"bad message: {error}")) from None
 
     async def _first(self, data: bytes) -> None:
         message = self._parse(data)
@@ -275,7 +233,7 @@ class ClientConnection:
             self._demo = True
             return
         if isinstance(message.setup, msgspec.UnsetType):
-            raise _Rejected(Closing.of(Close.NOT_SETUP))
+            raise Rejected(Closing.of(Close.NOT_SETUP))
         try:
             setup = setups.resolve(
                 message.setup, self._settings.allowed_models, default_unlisted=self._demo
@@ -283,9 +241,9 @@ class ClientConnection:
             self._resumption = setups.resumption(message.setup)
             told = self._notice_of(message)
         except envelope.MessageError as error:
-            raise _Rejected(Closing.of(Close.BAD_MESSAGE, str(error))) from None
+            raise Rejected(Closing.of(Close.BAD_MESSAGE, str(error))) from None
         except models.UnknownModelError as error:
-            raise _Rejected(Closing.of(Close.UNKNOWN_MODEL, str(error))) from None
+            raise Rejected(Closing.of(Close.UNKNOWN_MODEL, str(error))) from None
         now = self._setup_at = asyncio.get_running_loop().time()
         sealed = told.token or (self._resumption and self._resumption.handle)
         if sealed:
@@ -324,10 +282,10 @@ class ClientConnection:
             ticket = self._gateway.tickets.open(sealed)
         except TicketError as error:
             log.info("ticket refused", error=str(error))
-            raise _Rejected(Closing.of(Close.SESSION_LOST)) from None
+            raise Rejected(Closing.of(Close.SESSION_LOST)) from None
         claim = await self._claim(ticket)
         if not self._gateway.supersede(ticket.session, claim.epoch if claim else ticket.epoch):
-            raise _Rejected(Closing.of(Close.SUPERSEDED))
+            raise Rejected(Closing.of(Close.SUPERSEDED))
         session = self._new_session(ticket.session, setup)
         self._session = session
         self._gateway.exchange.join(self)
@@ -348,7 +306,7 @@ class ClientConnection:
         """The claim, unless the client goes meanwhile: it may have the session elsewhere by now."""
         loop = asyncio.get_running_loop()
         claiming = loop.create_task(self._gateway.claim(ticket.session, ticket.epoch))
-        early = self._early = loop.create_task(self._listen())
+        early = self._incoming.ahead()
         patience_s = self._settings.owner_timeout_s
         await asyncio.wait({claiming, early}, timeout=patience_s, return_when=FIRST_COMPLETED)
         left = early.done() and early.result()["type"] != "websocket.receive"
@@ -357,7 +315,7 @@ class ClientConnection:
         if claiming.done() and not left:
             return claiming.result()
         claiming.cancel()
-        raise _Rejected(Closing.of(Close.ENDED if left else Close.BUS_UNAVAILABLE))
+        raise Rejected(Closing.of(Close.ENDED if left else Close.BUS_UNAVAILABLE))
 
     def _seal(self, released: int, handle: str | None) -> str:
         link = self.link
@@ -366,10 +324,10 @@ class ClientConnection:
     def _uplink(self, data: bytes) -> None:
         message = self._parse(data)
         if message.setup is not msgspec.UNSET:
-            raise _Rejected(Closing.of(Close.SECOND_SETUP))
+            raise Rejected(Closing.of(Close.SECOND_SETUP))
         if message.is_original_demo:
             return
-        now = self._heard_at
+        now = self._incoming.heard_at
         link = self.link
         if self._livegate_v1 and message.livegate is not msgspec.UNSET:
             outgoing = self._told(message, now)
@@ -385,7 +343,7 @@ class ClientConnection:
             self.session.acknowledged(told.ack)
             return self.session.skip_to(told.next, now)
         except ValueError as error:
-            raise _Rejected(Closing.of(Close.BAD_MESSAGE, f"livegate: {error}")) from None
+            raise Rejected(Closing.of(Close.BAD_MESSAGE, f"livegate: {error}")) from None
 
     # Downlink
 
@@ -434,24 +392,14 @@ class ClientConnection:
             if not self.session.away:
                 self._consumed(relay)
             return
-        if relay.kinds & frame.INTERRUPTED:
-            flushed = [queued.kinds == frame.AUDIO for queued in self._relays]
-            if any(flushed):
-                metrics.EDGE_FLUSHED.inc(sum(flushed))
-                self._relays = deque(
-                    Relay(frame.SKIP, b"", queued.seq) if gone else queued
-                    for queued, gone in zip(self._relays, flushed, strict=True)
-                )
         if relay.kinds & frame.SETUP_COMPLETE:
             self._is_live = True
             self._notice(state="live")
-        self._relays.append(relay)
-        self._wake.set()
+        self._downlink.put(relay)
 
     def _notice(self, **content: object) -> None:
         if self._livegate_v1 and not self._left:
-            self._relays.append(Relay(NOTICE, notices.notice(**content)))
-            self._wake.set()
+            self._downlink.put(Relay(NOTICE, notices.notice(**content)))
 
     def _saved(self, saved: Saved) -> None:
         if self._livegate_v1:
@@ -472,7 +420,7 @@ class ClientConnection:
         if not self.session.full:
             self._gate.set()
         record = self.session.record
-        self._next = resumed.next
+        self._downlink.next = resumed.next
         self._notice(
             session=self.link.session.hex(),
             recovered=resumed.recovered,
@@ -481,42 +429,9 @@ class ClientConnection:
             token=self._seal(record.released, record.handle),
         )
 
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._relays:
-                    relay = self._relays.popleft()
-                    if not relay.kinds & frame.SKIP:
-                        if self._livegate_v1 and relay.kinds != NOTICE:
-                            await self._number(relay)
-                        await self._write_one(relay.payload)
-                    self._consumed(relay)
-                if self._session is not None:
-                    self._gateway.exchange.send(self.link.peer, self._session.written())
-                if self._closing is not None:
-                    await self._write_close(self._closing)
-                    return
-        except OSError:
-            return  # uvicorn: the client is gone; the reader hears it too
-
-    async def _number(self, relay: Relay) -> None:
-        """Tell the client the number of the next message, where it would count wrongly."""
-        if relay.seq != self._next:
-            await self._write_one(notices.notice(next=relay.seq))
-        self._next = relay.seq + 1
-
-    async def _write_one(self, payload: bytes) -> None:
-        if self._binary:
-            await self._send({"type": "websocket.send", "bytes": payload})
-        else:
-            await self._send({"type": "websocket.send", "text": payload.decode(errors="replace")})
-
-    async def _write_close(self, closing: Closing) -> None:
-        code = closing.code(livegate_v1=self._livegate_v1)
-        await self._send({"type": "websocket.close", "code": code, "reason": closing.reason})
+    def _drained(self) -> None:
+        if self._session is not None:
+            self._gateway.exchange.send(self.link.peer, self._session.written())
 
     def _consumed(self, relay: Relay) -> None:
-        if relay.kinds & ANNOUNCED == 0 and relay.kinds != NOTICE:
-            self._gateway.exchange.send(self.link.peer, self.session.relayed(relay.payload))
+        self._gateway.exchange.send(self.link.peer, self.session.relayed(relay.payload))

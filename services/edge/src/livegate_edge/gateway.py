@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
 from livegate_edge.connection import ClientConnection
-from livegate_edge.session import OfferSession, WithdrawOffer
+from livegate_edge.outputs import OfferSession, WithdrawOffer
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.tickets import Tickets
 

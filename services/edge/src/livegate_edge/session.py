@@ -6,7 +6,6 @@ epoch, answers OPEN, and refuses frames of older epochs. A client that comes bac
 a ticket: the session is JOINING until its owner has answered or is found to be gone.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
@@ -16,6 +15,21 @@ from livegate.closes import Close, Closing
 from livegate.link import Link, Outgoing
 from livegate.turn import Turn
 
+from livegate_edge.outputs import (
+    Attach,
+    Detach,
+    Finish,
+    Forget,
+    Notice,
+    OfferSession,
+    Output,
+    Relay,
+    Rename,
+    Resumed,
+    Saved,
+    SendTo,
+    WithdrawOffer,
+)
 from livegate_edge.rejoin import Copies, Replayed
 
 OFFER_AGAIN_S = 2.0
@@ -49,116 +63,6 @@ class State(Enum):
     OWNED = "owned"
     ENDING = "ending"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """Give this message to the client; `kinds` of `frame`, `seq` its downlink number."""
-
-    kinds: int
-    payload: bytes
-    seq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SendTo:
-    """Write a frame to this mailbox, which is not the current owner's."""
-
-    mailbox: bytes
-    outgoing: Outgoing
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """The session's state, for a `livegate.v1` client."""
-
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A handle covers the client's messages up to the uplink number `released`; `index`: the same
-    counted in its messages on this connection, the setup being 0.
-    """
-
-    released: int
-    handle: str | None
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """The client's resume is decided: `recovered` when nothing is missing.
-
-    The client goes on with uplink number `resend`, the edge with downlink number `next`.
-    `setup_complete`: the Live API's first answer, if the client has had it before.
-    """
-
-    recovered: bool
-    resend: int
-    next: int
-    setup_complete: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rename:
-    """The session has this name from now on, and no epoch yet."""
-
-    session: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Detach:
-    """There is no owner: nothing can be sent to one."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfferSession:
-    """Queue the session for an owner (again); a `takeover` is served before new sessions."""
-
-    takeover: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawOffer:
-    """Nobody needs to claim it any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """An owner was accepted: withdraw the offer, send to its mailbox from now on."""
-
-    peer: bytes
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Close the client's connection once what was relayed before is written."""
-
-    closing: Closing
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """The session is over for this edge."""
-
-
-Output = (
-    Outgoing
-    | Relay
-    | Notice
-    | SendTo
-    | Saved
-    | Resumed
-    | Rename
-    | OfferSession
-    | WithdrawOffer
-    | Attach
-    | Detach
-    | Finish
-    | Forget
-)
 
 
 class EdgeSession:

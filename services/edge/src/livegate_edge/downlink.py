@@ -1,0 +1,114 @@
+"""What a client is to be told: queued in order, numbered where it would count wrongly, written."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from livegate import frame, metrics
+from livegate.closes import Closing
+from starlette.types import Send
+
+from livegate_edge import notices
+from livegate_edge.outputs import Relay
+
+NOTICE = 0
+"""The kinds of a queued notice: a `livegate.v1` client doesn't count it."""
+
+ANNOUNCED = 1 << 31
+"""Beside other kinds: a message of the edge's own, without a number."""
+
+
+class Downlink:
+    """One connection's way to its client. `next` is the number that the client expects."""
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        binary: bool,
+        numbered: bool,
+        on_gone: Callable[[Relay], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        """`on_gone`: a message of the session is written or discarded; `on_drained`: all is."""
+        self.next = 1
+        self._send = send
+        self._binary = binary
+        self._numbered = numbered
+        self._on_gone = on_gone
+        self._on_drained = on_drained
+        self._relays: deque[Relay] = deque()
+        self._closing: Closing | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits of the session's messages."""
+        return sum(len(relay.payload) for relay in self._relays if relay.seq)
+
+    def put(self, relay: Relay) -> None:
+        """Queue a message; one that says `interrupted` first discards the audio before it."""
+        if relay.kinds & frame.INTERRUPTED:
+            self._flush()
+        self._relays.append(relay)
+        self._wake.set()
+
+    def _flush(self) -> None:
+        flushed = [queued.kinds == frame.AUDIO for queued in self._relays]
+        if any(flushed):
+            metrics.EDGE_FLUSHED.inc(sum(flushed))
+            self._relays = deque(
+                Relay(frame.SKIP, b"", queued.seq) if gone else queued
+                for queued, gone in zip(self._relays, flushed, strict=True)
+            )
+
+    def clear(self) -> None:
+        """Forget what is queued: its owner keeps it."""
+        self._relays.clear()
+
+    def discard(self) -> None:
+        """Nobody will read what is queued: it counts as written."""
+        while self._relays:
+            self._gone(self._relays.popleft())
+
+    def close(self, closing: Closing) -> None:
+        """Close the connection after what is queued."""
+        self._closing = closing
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write until the connection is closed, or lost: that the reader hears, too."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._relays:
+                    relay = self._relays.popleft()
+                    if not relay.kinds & frame.SKIP:
+                        await self._write(relay)
+                    self._gone(relay)
+                self._on_drained()
+                if self._closing is not None:
+                    code = self._closing.code(livegate_v1=self._numbered)
+                    reason = self._closing.reason
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    return
+        except OSError:
+            return  # uvicorn: the client is gone
+
+    def _gone(self, relay: Relay) -> None:
+        if relay.kinds & ANNOUNCED == 0 and relay.kinds != NOTICE:
+            self._on_gone(relay)
+
+    async def _write(self, relay: Relay) -> None:
+        if self._numbered and relay.kinds != NOTICE:
+            if relay.seq != self.next:
+                await self._write_one(notices.notice(next=relay.seq))
+            self.next = relay.seq + 1
+        await self._write_one(relay.payload)
+
+    async def _write_one(self, payload: bytes) -> None:
+        if self._binary:
+            await self._send({"type": "websocket.send", "bytes": payload})
+        else:
+            await self._send({"type": "websocket.send", "text": payload.decode(errors="replace")})

@@ -1,0 +1,71 @@
+"""A client's WebSocket messages as they come in: bounded, and each as bytes."""
+
+import asyncio
+
+from livegate.closes import Close, Closing
+from starlette.types import Message, Receive
+
+BYE = 1000
+"""The code with which a `livegate.v1` client ends its session."""
+
+
+class Rejected(Exception):  # noqa: N818, it is how a bad message ends the connection
+    """The connection is to be closed with `closing`."""
+
+    def __init__(self, closing: Closing) -> None:
+        super().__init__(closing.reason)
+        self.closing = closing
+
+
+class Incoming:
+    """One connection's messages. `heard_at` is when the last one came (s, of the loop's clock);
+    `said_bye`: the client closed the connection with 1000.
+    """
+
+    def __init__(self, receive: Receive, max_bytes: int) -> None:
+        self.heard_at = 0.0
+        self.said_bye = False
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._early: asyncio.Task[Message] | None = None
+
+    async def message(self) -> bytes | None:
+        """The next message; None when the client is gone or the connection was closed.
+
+        Raises:
+            Rejected: it is too big.
+        """
+        message = await self._next()
+        if message["type"] != "websocket.receive":
+            self.said_bye = message.get("code") == BYE
+            return None
+        self.heard_at = asyncio.get_running_loop().time()
+        data = message.get("bytes")
+        if data is None:
+            data = message["text"].encode()
+        if len(data) > self._max_bytes:
+            text = f"a message of {len(data)} bytes; {self._max_bytes} are allowed"
+            raise Rejected(Closing.of(Close.TOO_BIG, text))
+        return data  # type: ignore[no-any-return]
+
+    async def until_disconnected(self) -> None:
+        """Read on, for nothing but the end."""
+        while (await self._next())["type"] == "websocket.receive":
+            pass
+
+    def ahead(self) -> "asyncio.Task[Message]":
+        """Listen while something else is done; what comes is the next message, too."""
+        self._early = asyncio.get_running_loop().create_task(self._listen())
+        return self._early
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._early is not None:
+            self._early.cancel()
+
+    async def _listen(self) -> Message:
+        return await self._receive()
+
+    async def _next(self) -> Message:
+        early, self._early = self._early, None
+        return await (early or self._receive())

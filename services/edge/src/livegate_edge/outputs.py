@@ -1,0 +1,116 @@
+"""What a session at the edge asks of its shell. Pure."""
+
+from dataclasses import dataclass
+
+from livegate.closes import Closing
+from livegate.link import Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Give this message to the client; `kinds` of `frame`, `seq` its downlink number."""
+
+    kinds: int
+    payload: bytes
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """Write a frame to this mailbox, which is not the current owner's."""
+
+    mailbox: bytes
+    outgoing: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The session's state, for a `livegate.v1` client."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A handle covers the client's messages up to the uplink number `released`; `index`: the same
+    counted in its messages on this connection, the setup being 0.
+    """
+
+    released: int
+    handle: str | None
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The client's resume is decided: `recovered` when nothing is missing.
+
+    The client goes on with uplink number `resend`, the edge with downlink number `next`.
+    `setup_complete`: the Live API's first answer, if the client has had it before.
+    """
+
+    recovered: bool
+    resend: int
+    next: int
+    setup_complete: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """The session has this name from now on, and no epoch yet."""
+
+    session: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """There is no owner: nothing can be sent to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSession:
+    """Queue the session for an owner (again); a `takeover` is served before new sessions."""
+
+    takeover: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawOffer:
+    """Nobody needs to claim it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """An owner was accepted: withdraw the offer, send to its mailbox from now on."""
+
+    peer: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Close the client's connection once what was relayed before is written."""
+
+    closing: Closing
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The session is over for this edge."""
+
+
+Output = (
+    Outgoing
+    | Relay
+    | Notice
+    | SendTo
+    | Saved
+    | Resumed
+    | Rename
+    | OfferSession
+    | WithdrawOffer
+    | Attach
+    | Detach
+    | Finish
+    | Forget
+)
