@@ -6,7 +6,8 @@ import msgspec
 from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
-from livegate_worker.machine import CloseUpstream, Connect, Forget, Output, Session, State
+from livegate_worker.machine import Session, State
+from livegate_worker.outputs import CloseUpstream, Connect, Forget, Output
 
 SESSION = bytes(range(16))
 EPOCH = 3

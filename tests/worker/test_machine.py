@@ -5,16 +5,8 @@ import pytest
 from livegate import frame, record
 from livegate.channel import WINDOW_BYTES
 from livegate.closes import Close, Closing
-from livegate_worker.machine import (
-    DOWNLINK_BYTES,
-    LINGER_S,
-    OPEN_TIMEOUT_S,
-    RECORD_BYTES,
-    CloseUpstream,
-    Connect,
-    Output,
-    State,
-)
+from livegate_worker.machine import DOWNLINK_BYTES, LINGER_S, OPEN_TIMEOUT_S, RECORD_BYTES, State
+from livegate_worker.outputs import CloseUpstream, Connect, Output
 
 from tests.worker.sessions import (
     END,

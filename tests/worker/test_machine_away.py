@@ -4,18 +4,8 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.closes import Close, Closing
-from livegate_worker.machine import (
-    DOWNLINK_BYTES,
-    SILENCE_S,
-    STREAM_END,
-    Attach,
-    CloseUpstream,
-    Connect,
-    Detach,
-    Output,
-    Session,
-    State,
-)
+from livegate_worker.machine import DOWNLINK_BYTES, SILENCE_S, STREAM_END, Session, State
+from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Output
 
 from tests.worker.sessions import (
     EDGE,
@@ -69,7 +59,7 @@ def test_the_live_api_hears_once_that_the_microphone_is_gone() -> None:
     spoken(session, 1)
     for now in (1.0, 2.0, 3.0):
         session.on_frame(AWAY, now)
-    assert session.away
+    assert session._client.away
     assert send_all(session, 3.0) == [STREAM_END]
     assert session.link.receiver.consumed == 1, "it has no number of its own"
 
@@ -150,7 +140,7 @@ def test_a_lost_edge_leaves_the_session_waiting_for_another() -> None:
     spoken(session, 1)
     assert session.edge_dead(10.0) == [Detach()]
     session.link.peer = b""
-    assert session.away
+    assert session._client.away
     assert send_all(session, 10.0) == [STREAM_END]
     assert read(session.on_upstream(TURN_COMPLETE, 11.0)) == [], "kept"
     assert others(session.tick(10.0 + AWAY_S - 0.1)) == []
@@ -181,7 +171,7 @@ def test_an_edge_that_is_heard_again_is_attached_again() -> None:
         (frame.TURN_COMPLETE, 2),
     ]
     assert send_all(session, 12.0) == [b"m1"]
-    assert not session.away
+    assert not session._client.away
     assert others(session.tick(10.0 + AWAY_S)) == []
     assert session.state is State.LIVE
 
@@ -190,7 +180,7 @@ def test_an_edge_that_is_heard_again_may_say_that_the_client_is_away() -> None:
     session = returning()
     session.edge_dead(10.0)
     session.on_frame(AWAY, 12.0)
-    assert session.away
+    assert session._client.away
 
 
 def test_a_session_without_an_edge_is_not_handed_over_before_it_must() -> None:

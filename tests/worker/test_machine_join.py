@@ -5,14 +5,8 @@ import pytest
 from livegate import frame, record
 from livegate.frame import Frame
 from livegate.record import Joined
-from livegate_worker.machine import (
-    DOWNLINK_BYTES,
-    Attach,
-    Output,
-    SendTo,
-    Session,
-    State,
-)
+from livegate_worker.machine import DOWNLINK_BYTES, Session, State
+from livegate_worker.outputs import Attach, Output, SendTo
 
 from tests.worker.sessions import (
     EDGE,
@@ -223,7 +217,7 @@ def test_the_edge_before_is_fenced_and_unheard(kinds: int) -> None:
     outputs = session.on_frame(from_edge(kinds, 1, epoch=EPOCH), 0.0)
     to, answer = fence(outputs)
     assert (to, answer.kinds, answer.epoch) == (EDGE, frame.FENCE, EPOCH + 1)
-    assert not session.away
+    assert not session._client.away
     assert session.link.receiver.accepted == 0
 
 
@@ -240,7 +234,7 @@ def test_the_client_is_not_away_any_more() -> None:
     session = returning()
     session.on_frame(from_edge(frame.AWAY), 0.0)
     joined(session)
-    assert not session.away
+    assert not session._client.away
     session.on_frame(from_edge(frame.TEXT, 1, b"m1", epoch=EPOCH + 1), 1.0)
     assert send_all(session) == [b"m1"]
 

@@ -4,15 +4,9 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.closes import Close
-from livegate_worker.machine import (
-    MEDIA_AGE_S,
-    RESUME_S,
-    SETUP_TIMEOUT_S,
-    STALL_S,
-    CloseUpstream,
-    Connect,
-    State,
-)
+from livegate_worker.machine import MEDIA_AGE_S, SETUP_TIMEOUT_S, STALL_S, State
+from livegate_worker.outputs import CloseUpstream, Connect
+from livegate_worker.retry import RESUME_S
 
 from tests.worker.sessions import (
     END,

@@ -11,6 +11,7 @@ import pytest
 from livegate import frame
 from livegate.closes import Close
 from livegate_worker import machine
+from livegate_worker.outputs import Output
 from livegate_worker.upstreams import DEVELOPER_PATH, VERTEX_PATH
 from starlette.responses import Response as HttpResponse
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -246,7 +247,7 @@ async def test_the_time_for_the_setup_is_no_limit_for_the_session(
     ticks: list[float] = []
     tick = machine.Session.tick
 
-    def counted(self: machine.Session, now: float) -> list[machine.Output]:
+    def counted(self: machine.Session, now: float) -> list[Output]:
         ticks.append(now)
         return tick(self, now)
 

@@ -10,7 +10,6 @@ A session whose client is away, or whose edge is lost, goes on: it waits for JOI
 edge takes the client over.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
@@ -22,6 +21,9 @@ from livegate.turn import Turn
 
 from livegate_worker import session_updates
 from livegate_worker.outbox import Entry, Outbox
+from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Forget, Output, SendTo
+from livegate_worker.presence import Presence
+from livegate_worker.retry import Retry
 
 OPEN_TIMEOUT_S = 10.0
 """A claim that the edge does not answer is dropped."""
@@ -44,23 +46,11 @@ MEDIA_AGE_S = 15.0
 STALL_S = 12.0
 """The model owes an answer and nothing has come: the connection counts as stalled."""
 
-RESUME_S = 60.0
-"""So long a session tries to get its upstream back."""
-
 FENCES_S = 5.0
 """So long a former edge is told that the client is elsewhere: a frame may be lost."""
 
 SILENCE_S = 10.0
 """After so long without a frame the edge is asked whether it still has the session."""
-
-STEADY_S = 10.0
-"""A connection that was live so long ends the count of failed tries."""
-
-SILENT_S = 1.0
-"""A client that said nothing for so long before it was gone may have been out of reach."""
-
-CROSSING_S = 0.5
-"""What the model said so shortly before the client's last message may not have reached it."""
 
 GO_AWAY_MARGIN_S = 2.0
 STREAM_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
@@ -68,9 +58,6 @@ STREAM_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
 
 UNSETTLING = frame.AUDIO | frame.CONTENT | frame.TOOL | frame.TURN_COMPLETE
 """What the model says that only the next handle covers."""
-
-PASSING = (Close.UPSTREAM_UNAVAILABLE.name, Close.QUOTA.name)
-"""Closes after which trying again makes sense."""
 
 
 class State(Enum):
@@ -83,49 +70,6 @@ class State(Enum):
     RELEASING = "releasing"
     ENDING = "ending"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Connect upstream after `delay_s` (and some jitter) and send this setup, to be composed."""
-
-    setup: msgspec.Raw
-    handle: str | None
-    delay_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class CloseUpstream:
-    """Close the upstream connection, if there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """The session is over at this worker."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendTo:
-    """Write a frame to this mailbox, which is not that of the session's edge."""
-
-    mailbox: bytes
-    outgoing: Outgoing
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """The client is at this edge; to be followed by `attached`."""
-
-    peer: bytes
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Detach:
-    """The edge is lost: nothing can be sent to it."""
-
-
-Output = Outgoing | Connect | CloseUpstream | Forget | SendTo | Attach | Detach
 
 
 class Session:
@@ -150,7 +94,6 @@ class Session:
         self.closing: Closing | None = None
         self.resumes = 0
         self.holds = False
-        self.away = False
         self._mailbox = own_mailbox
         self._edge = edge
         self._former_edge = b""
@@ -159,19 +102,17 @@ class Session:
         self._heard_at = now
         self._joined = False
         self._doubt = False
+        self._unheard = False
         self._settled = True
         self._postponed: Connect | None = None
         self._downlink_bytes = DOWNLINK_BYTES
-        self._heard_audio = False
-        self._client_said_at = self._model_said_at = now
-        self._gone_at = float("inf")
+        self._client = Presence(now)
         self._resumable = resumable
         self._record: record.Record | None = None
         self._outbox = Outbox(0)
         self._turn = Turn()
         self._since = now
-        self._lost_at: float | None = None
-        self._tries = 0
+        self._retry = Retry()
         self._go_away_at: float | None = None
         self._introduced = False
         self._last_seq = 0
@@ -187,7 +128,7 @@ class Session:
     def on_frame(self, incoming: frame.Frame, now: float) -> list[Output]:
         """A frame of this session."""
         if incoming.kinds & frame.JOIN and not incoming.kinds & frame.FENCE:
-            return self._join(incoming)
+            return self._join(incoming, now)
         if incoming.epoch != self.link.epoch:
             return self._other_epoch(incoming)
         if incoming.kinds & frame.OPEN:
@@ -197,10 +138,10 @@ class Session:
         outputs: list[Output] = []
         if self._edge_lost_at is not None:
             self._edge_lost_at = None
-            self.away = False
+            self._client.is_there()
             outputs.append(Attach(self._edge, self.link.epoch))
         if incoming.kinds & frame.AWAY:
-            self._client_left(now)
+            self._lose_client(now)
         self._heard_at = now
         if incoming.kinds & frame.ECHO:
             answer = self.link.control(frame.ECHO)
@@ -230,7 +171,8 @@ class Session:
         self._outbox = Outbox(self._record.released)
         # A client that has had downlink messages has had its setupComplete.
         self._introduced = incoming.received > 0
-        self._lost_at = None if self._is_new else now
+        if not self._is_new:
+            self._retry.lost(now)
         # What the former owner had begun ends here: a numbered message that can't be missed.
         self._turn.restore(self._record.calls, now, speaking=self._record.speaking)
         answer = self._ask() if self._doubt else self.link.control(0)
@@ -245,8 +187,7 @@ class Session:
             self.link.receiver.pass_over()
             return [self.link.control(0)] if self.link.ack_due else []
         queued_at = now - incoming.age_ms / 1000
-        self._heard_audio |= incoming.kinds == frame.AUDIO
-        self._client_said_at = queued_at
+        self._client.said(incoming.kinds, queued_at)
         self._outbox.push(Entry(incoming.seq, incoming.kinds, incoming.payload, queued_at))
         return []
 
@@ -262,19 +203,14 @@ class Session:
         if self.state in (State.CLAIMED, State.ENDING) or not self._away_s:
             return self._end(Closing.of(Close.ENDED, "the edge is gone"))
         self._edge_lost_at = now
-        self._client_left(now)
+        self._lose_client(now)
         return [Detach()]
 
-    def _client_left(self, now: float) -> None:
-        if self.away:
-            return
-        self.away = True
-        self._gone_at = now
-        if self._heard_audio:
-            self._heard_audio = False
+    def _lose_client(self, now: float) -> None:
+        if self._client.lost(now):
             self._outbox.inject(frame.ACTIVITY, STREAM_END, self.link.receiver.accepted, now)
 
-    def _join(self, incoming: frame.Frame) -> list[Output]:
+    def _join(self, incoming: frame.Frame, now: float) -> list[Output]:
         again = incoming.epoch == self.link.epoch and incoming.payload == self._edge
         if self.state in (State.CLAIMED, State.ENDED):
             gone = self.link.control(frame.FENCE | frame.JOIN)
@@ -283,7 +219,9 @@ class Session:
             return [SendTo(incoming.payload, self.link.control(frame.FENCE))]
         if not again:
             self._former_edge, self._edge = self._edge, incoming.payload
-        self.away = self._doubt = False
+            self._unheard = self._client.may_have_missed(now)
+        self._client.is_back(now)
+        self._doubt = False
         self._edge_lost_at = None
         self._joined = True
         sender = self.link.sender
@@ -327,19 +265,11 @@ class Session:
             position=self.link.sender.released,
             checks=list(self._outbox.checks),
             settled=self._settled,
-            unheard=self._unheard(now),
+            unheard=self._unheard,
         )
-        self._gone_at, self._client_said_at = float("inf"), now
         answer = self.link.control(frame.JOINED, record.encode(joined))
         # An edge that has given this owner up by now says so.
         return [*copies, answer, self._ask(), *self._assured(), *self.link.pump(now)]
-
-    def _unheard(self, now: float) -> bool:
-        gone_at = min(now, self._gone_at)
-        return (
-            gone_at - self._client_said_at > SILENT_S
-            and self._model_said_at > self._client_said_at - CROSSING_S
-        )
 
     def _ask(self) -> Outgoing:
         return self.link.control(frame.ECHO, self._mailbox)
@@ -431,7 +361,7 @@ class Session:
         if kinds & frame.SETUP_COMPLETE:
             self.state = State.LIVE
             self._since = now
-            self._lost_at = None
+            self._retry.worked(now)
             for entry in self._outbox.reconnected(now - MEDIA_AGE_S):
                 self.link.receiver.consume(entry.payload)
             if self._introduced:
@@ -443,7 +373,7 @@ class Session:
         self._turn.on_server(kinds, payload, now)
         if kinds & UNSETTLING:
             self._settled = False
-            self._model_said_at = now
+            self._client.told(now)
         outputs += self._downlink(kinds, payload, now)
         if kinds & frame.TURN_COMPLETE and self._unrecorded_bytes:
             outputs += self._push_record(now)
@@ -454,7 +384,7 @@ class Session:
     def _untaken(self, now: float) -> list[Output]:
         if not self._away_s or self.link.sender.kept_bytes > 2 * DOWNLINK_BYTES:
             return self.close(Closing.of(Close.SLOW_CLIENT), now)
-        return [] if self.away else [self.link.control(frame.SLOW)]
+        return [] if self._client.away else [self.link.control(frame.SLOW)]
 
     def _told(self, told: session_updates.Told, now: float) -> list[Output]:
         if told.time_left_s is not None:
@@ -479,18 +409,10 @@ class Session:
             return []
         if self._refused_handle(closing):
             return self.close(Closing.of(Close.SESSION_LOST), now)
-        if self._is_new or closing.name not in PASSING or not self._recoverable:
+        if self._is_new or not self._recoverable:
             return self.close(closing, now)
-        if self.state is State.LIVE and now - self._since >= STEADY_S:
-            self._tries = 0
-        if self._lost_at is None:
-            self._lost_at = now
-        if now - self._lost_at >= RESUME_S:
-            return self.close(closing, now)
-        slow = 8.0 if closing.name == Close.QUOTA.name else 1.0
-        delay_s = min(8.0, slow * 0.25 * 2**self._tries) if self._tries or slow > 1 else 0.0
-        self._tries += 1
-        return self._again(delay_s, now)
+        delay_s = self._retry.failed(closing, now)
+        return self.close(closing, now) if delay_s is None else self._again(delay_s, now)
 
     @property
     def _is_new(self) -> bool:

@@ -12,17 +12,8 @@ from livegate.dispatch import Offer
 from livegate.link import Link
 
 from livegate_worker import upstreams
-from livegate_worker.machine import (
-    Attach,
-    CloseUpstream,
-    Connect,
-    Detach,
-    Forget,
-    Output,
-    SendTo,
-    Session,
-    State,
-)
+from livegate_worker.machine import Session, State
+from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Forget, Output, SendTo
 from livegate_worker.tokens import BrokerError
 from livegate_worker.upstream import Upstream, UpstreamError
 

@@ -1,0 +1,52 @@
+"""Whether a session's client is there, and what it may not have heard. Pure."""
+
+from livegate import frame
+
+SILENT_S = 1.0
+"""A client that said nothing for so long before it was gone may have been out of reach."""
+
+CROSSING_S = 0.5
+"""What the model said so shortly before the client's last message may not have reached it."""
+
+
+class Presence:
+    """A client as its session's owner sees it; `away`: its connection is lost."""
+
+    def __init__(self, now: float) -> None:
+        self.away = False
+        self._spoke = False
+        self._said_at = self._told_at = now
+        self._gone_at = float("inf")
+
+    def said(self, kinds: int, at: float) -> None:
+        """A message of the client's, of `frame` kinds."""
+        self._spoke |= kinds == frame.AUDIO
+        self._said_at = at
+
+    def told(self, now: float) -> None:
+        """The model has said something to it."""
+        self._told_at = now
+
+    def lost(self, now: float) -> bool:
+        """Its connection is lost. True: its microphone is gone, and the model should know."""
+        if self.away:
+            return False
+        self.away = True
+        self._gone_at = now
+        spoke, self._spoke = self._spoke, False
+        return spoke
+
+    def is_there(self) -> None:
+        """It was not away."""
+        self.away = False
+        self._gone_at = float("inf")
+
+    def is_back(self, now: float) -> None:
+        """It has another connection."""
+        self.is_there()
+        self._said_at = now
+
+    def may_have_missed(self, now: float) -> bool:
+        """It was silent before it was gone, and the model spoke into that silence."""
+        silent_s = min(now, self._gone_at) - self._said_at
+        return silent_s > SILENT_S and self._told_at > self._said_at - CROSSING_S
