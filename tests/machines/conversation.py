@@ -7,7 +7,8 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.machines.client import Client, Page
+from tests.machines.client import Client
+from tests.machines.page import Page
 from tests.machines.processes import Process, WorkerProcess
 from tests.machines.transport import Pipe
 from tests.machines.world import World

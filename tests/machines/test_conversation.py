@@ -16,9 +16,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from livegate_worker.owned import OwnedSession
 
 from tests.machines.broken import BROKEN
-from tests.machines.client import Client, Page, Plain, Sdk, SimpleSdk
+from tests.machines.client import Client
 from tests.machines.conversation import Conversation
+from tests.machines.page import Page
 from tests.machines.processes import ModelUpstream, run_marked
+from tests.machines.sdk import Plain, Sdk, SimpleSdk
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
 FUZZ = settings(
