@@ -2,6 +2,7 @@
 
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ class Item:
     n: int = 0
 
 
-class Client:
+class Client(ABC):
     """What was said, what was heard, and the checks on that."""
 
     livegate_v1: ClassVar[bool] = False
@@ -89,12 +90,15 @@ class Client:
         self.said.append(item)
         return item
 
+    @abstractmethod
     def say(self, kind: str, size: int) -> None:
-        raise NotImplementedError
+        """Say something new, now or when it may be sent."""
 
+    @abstractmethod
     def flow(self) -> None:
         """Send what may be sent."""
 
+    @abstractmethod
     def ack(self) -> None:
         """Tell what was heard."""
 
@@ -141,8 +145,9 @@ class Client:
         assert socket is self.socket
         self.notice(payload)
 
+    @abstractmethod
     def notice(self, payload: bytes) -> None:
-        raise NotImplementedError
+        """Take what is the gateway's own; hear the rest."""
 
     def hear(self, payload: bytes) -> None:
         """A message of the model's, or one that the gateway says in its stead."""

@@ -73,6 +73,9 @@ class Sdk(Client):
             self._sent += 1
             self.socket.say(self.said[self._sent - 1].payload)
 
+    def ack(self) -> None:
+        """Google's clients have no acks."""
+
     def notice(self, payload: bytes) -> None:
         if payload.startswith(b'{"sessionResumptionUpdate"'):
             update = json.loads(payload)["sessionResumptionUpdate"]
@@ -126,6 +129,12 @@ class Plain(Client):
             self.socket.say(item.payload)
         else:
             self.said.pop()
+
+    def flow(self) -> None:
+        """Nothing waits."""
+
+    def ack(self) -> None:
+        """Google's clients have no acks."""
 
     def notice(self, payload: bytes) -> None:
         assert not payload.startswith((b'{"sessionResumptionUpdate"', b'{"goAway"'))
