@@ -22,10 +22,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from websockets.asyncio.server import Server
 
+from tests.support.live_api import LiveApi, live_api
 from tests.support.processes import free_port, until
 
 SECRET = "the-shared-secret"
+LIVE = '{"setupComplete":{}}'
 SETUP = msgspec.Raw(b'{"model":"gemini-3.8-live"}')
 
 
@@ -161,6 +164,36 @@ async def worker(redis_url: str, **values: Any) -> AsyncIterator[Worker]:
             task.cancel()
 
 
+async def live(playing: Edge) -> Call:
+    """A new session, live."""
+    call = await playing.offer()
+    await until(lambda: call.live, "the session is live")
+    return call
+
+
+async def ended(call: Call) -> tuple[str, str]:
+    """How the client is told that it is over."""
+    await until(lambda: call.closing, "the close")
+    assert call.closing is not None
+    return call.closing.name, call.closing.reason
+
+
+@contextlib.asynccontextmanager
+async def own_upstream(redis_url: str, **values: Any) -> AsyncIterator[tuple[Edge, LiveApi]]:
+    """A worker with a `ws://` upstream, and an edge."""
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url, **values),
+        edge(redis_url) as playing,
+    ):
+        yield playing, api
+
+
+def url(server: Server | asyncio.Server) -> str:
+    """Where a played Live API listens."""
+    return f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
 Answer = Callable[[int], Awaitable[Response]]
 
 
@@ -210,13 +243,13 @@ async def broker(answer: Answer = numbered) -> AsyncIterator[Broker]:
             stop.set()
 
 
-def with_broker(folder: Path, playing: Broker, live_api: str) -> dict[str, Any]:
+def with_broker(folder: Path, playing: Broker, upstream: str) -> dict[str, Any]:
     """Settings of a worker that asks this broker and talks to this Live API as the simulator."""
     secret = folder / "secret"
     secret.write_text(f"{SECRET}\n")
     return {
         "live_upstream": "simulator",
-        "simulator_url": live_api,
+        "simulator_url": upstream,
         "broker_url": playing.url,
         "broker_secret_file": secret,
     }
