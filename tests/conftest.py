@@ -1,4 +1,4 @@
-"""Fixtures for whole-system tests: `livegate run`, as a newcomer starts it."""
+"""A real Redis for a test, and `livegate run` as a newcomer starts it."""
 
 import json
 import os
@@ -6,17 +6,38 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import pytest
+from livegate import bus
+from redis.asyncio import Redis
 
-from tests.support.processes import free_port
+from tests.support.processes import free_port, redis
 from tests.support.stack import FRONTEND
 
 READY_S = 60.0
+
+
+@pytest.fixture
+async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
+    """A real Redis, empty."""
+    async with redis(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+async def admin(redis_url: str) -> AsyncIterator[Redis]:
+    """A client to look into it, by one connection."""
+    async with Redis.from_url(redis_url, single_connection_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def fast_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "HEARTBEAT_S", 0.05)
 
 
 @dataclass(frozen=True)

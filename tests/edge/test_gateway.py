@@ -1,8 +1,6 @@
 """The gateway on a real Redis: offers, status, readiness, and an orderly end."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import cast
 
 import httpx
@@ -19,22 +17,10 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from tests.edge.harness import NOWHERE, SETUP, Edge, connected, edge, settings, worker
-from tests.support.processes import redis, until
+from tests.support.processes import until
 from tests.system.conftest import closed
 
 PAGE = [Subprotocol("livegate.v1")]
-
-
-@pytest.fixture
-async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
-    async with redis(tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-async def admin(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
 
 
 async def queued(admin: Redis) -> list[Offer]:

@@ -27,18 +27,6 @@ ELSEWHERE = b"edge:elsewhere:out"
 PAGE = [Subprotocol("livegate.v1")]
 
 
-@pytest.fixture
-async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
-    async with redis(tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-async def admin(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CLAIM_AGAIN_S", 0.01)
