@@ -16,18 +16,26 @@ from starlette.responses import JSONResponse, Response
 
 from tests.support.live_api import live_api
 from tests.support.processes import free_port, until
-from tests.worker.harness import SECRET, broker, edge, settings, token, with_broker, worker
+from tests.worker.harness import (
+    SECRET,
+    Edge,
+    broker,
+    edge,
+    live,
+    settings,
+    token,
+    with_broker,
+    worker,
+)
 
 
-async def test_one_slot_one_session_and_the_second_waits(redis_url: str) -> None:
+async def test_one_slot_one_session_and_the_second_waits(redis_url: str, admin: Redis) -> None:
     async with (
         live_api() as api,
         worker(redis_url, live_upstream=api.url, slots=1) as running,
         edge(redis_url) as playing,
-        Redis.from_url(redis_url) as admin,
     ):
-        first = await playing.offer()
-        await until(lambda: first.live, "the first is live")
+        first = await live(playing)
         second = await playing.offer()
         assert running.free_slots == 0
 
@@ -83,111 +91,95 @@ async def known(admin: Redis, session: bytes) -> dict[Any, Any]:
     return await admin.hgetall(keys.session(session))
 
 
+async def registered(admin: Redis, session: bytes, epoch: int, owner: Worker, at: Edge) -> None:
+    """Wait until Redis knows the session so."""
+    expected = {b"epoch": b"%d" % epoch, b"owner": owner.mailbox, b"edge": at.mailbox}
+
+    async def so() -> bool:
+        return await known(admin, session) == expected
+
+    await until(so, f"{expected} is known")
+
+
 async def test_a_session_is_registered_with_its_edge(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REGISTER_S", 60)
+    monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
     async with (
         live_api() as api,
         worker(redis_url, live_upstream=api.url) as running,
         edge(redis_url) as playing,
-        Redis.from_url(redis_url) as admin,
     ):
-        call = await playing.offer()
-        await until(lambda: call.live, "live")
-        expected = {b"epoch": b"1", b"owner": running.mailbox, b"edge": playing.mailbox}
-
-        async def registered() -> bool:
-            return await known(admin, call.session) == expected
-
-        await until(registered, "at once: the next time is in a minute")
+        call = await live(playing)
+        await registered(admin, call.session, 1, running, playing)
         assert 0 < await admin.pttl(keys.session(call.session)) <= keys.SESSION_TTL_MS
 
 
 async def test_a_claim_that_was_not_granted_is_not_registered(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 0.02)
     async with (
         live_api() as api,
         worker(redis_url, live_upstream=api.url, slots=2),
         edge(redis_url) as playing,
-        Redis.from_url(redis_url) as admin,
     ):
         playing.answers_claims = False
         pending = await playing.offer()
         await until(lambda: pending.frames, "claimed")
         playing.answers_claims = True
-        granted = await playing.offer()
-        await until(lambda: granted.live, "live")
-
-        async def registered() -> bool:
-            return bool(await known(admin, granted.session))
-
-        await until(registered, "the other is known")
+        granted = await live(playing)
+        await until(lambda: known(admin, granted.session), "the other is known")
         assert await known(admin, pending.session) == {}
 
 
 async def test_an_emptied_redis_is_told_again_and_an_ended_session_not(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 0.05)
     async with (
         live_api() as api,
         worker(redis_url, live_upstream=api.url) as running,
         edge(redis_url) as playing,
-        Redis.from_url(redis_url) as admin,
     ):
         staying, leaving = await playing.offer(), await playing.offer()
         await until(lambda: staying.live and leaving.live, "both are live")
         playing.say(leaving, frame.CLOSE, b'{"name":"ENDED","reason":"the client left"}')
         await until(lambda: running.free_slots == running.settings.slots - 1, "one has ended")
         await admin.flushall()
-
-        async def registered() -> bool:
-            return bool(await known(admin, staying.session))
-
-        await until(registered, "it is known again")
+        await until(lambda: known(admin, staying.session), "it is known again")
         assert await known(admin, leaving.session) == {}
 
 
 async def test_an_edge_that_took_the_client_over_is_registered(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REGISTER_S", 60)
+    monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
     async with (
         live_api() as api,
         worker(redis_url, live_upstream=api.url) as running,
         edge(redis_url) as first,
         edge(redis_url) as second,
-        Redis.from_url(redis_url) as admin,
     ):
-        call = await first.offer()
-        await until(lambda: call.live, "live")
+        call = await live(first)
         claim = await Ownership(admin).claim(call.session, 1, second.mailbox)
         moved = second.join(call, claim.epoch if claim else 2)
         await until(lambda: moved.answer, "the owner answers the new edge")
-        expected = {b"epoch": b"2", b"owner": running.mailbox, b"edge": second.mailbox}
-
-        async def registered() -> bool:
-            return await known(admin, call.session) == expected
-
-        await until(registered, "it is known at its new edge")
+        await registered(admin, call.session, 2, running, second)
 
 
 # Reports
 
 
-async def test_the_report_and_its_end(redis_url: str) -> None:
-    async with Redis.from_url(redis_url) as admin:
-        async with worker(redis_url, live_upstream="ws://127.0.0.1:1", slots=7) as running:
-            dispatch = Dispatch(admin)
-            await until(dispatch.reports, "a report")
-            assert await dispatch.reports() == [Report(free_slots=7)]
-            left_ms = await admin.pttl(keys.report(running.process_id))
-            assert 0 < left_ms <= keys.REPORT_TTL_MS
-        assert await dispatch.reports() == []
-        assert not await admin.exists(running.mailbox, keys.heartbeat(running.mailbox))
+async def test_the_report_and_its_end(redis_url: str, admin: Redis) -> None:
+    async with worker(redis_url, live_upstream="ws://127.0.0.1:1", slots=7) as running:
+        dispatch = Dispatch(admin)
+        await until(dispatch.reports, "a report")
+        assert await dispatch.reports() == [Report(free_slots=7)]
+        left_ms = await admin.pttl(keys.report(running.process_id))
+        assert 0 < left_ms <= keys.REPORT_TTL_MS
+    assert await dispatch.reports() == []
+    assert not await admin.exists(running.mailbox, keys.heartbeat(running.mailbox))
 
 
 async def test_an_upstream_failure_is_reported_until_it_is_old(
@@ -218,8 +210,7 @@ async def test_a_success_ends_the_failure(redis_url: str) -> None:
     async with live_api() as api, worker(redis_url, live_upstream=api.url) as running:
         running.upstream_failed("HTTP 503")
         async with edge(redis_url) as playing:
-            call = await playing.offer()
-            await until(lambda: call.live, "live")
+            await live(playing)
             assert running._upstream_problem is None
 
 
@@ -289,8 +280,7 @@ async def test_drain_takes_nothing_more_and_tells_the_sessions(
         edge(redis_url) as playing,
         worker(redis_url, live_upstream=api.url) as running,
     ):
-        call = await playing.offer()
-        await until(lambda: call.live, "live")
+        call = await live(playing)
         await running.drain()
         assert running.free_slots == 0
         assert "this worker is going away" in running.not_ready
