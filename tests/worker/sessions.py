@@ -17,6 +17,7 @@ SETUP = b'{"model":"gemini-3.8-live"}'
 SETUP_COMPLETE = b'{"setupComplete":{}}'
 TURN_COMPLETE = b'{"serverContent":{"turnComplete":true}}'
 TEXT = b'{"serverContent":{"modelTurn":{"parts":[{"text":"hi"}]}}}'
+AWAY_S = 60.0
 END = [CloseUpstream(), Forget()]
 
 
@@ -54,6 +55,12 @@ def live(open_frame: Frame | None = None, *, resumable: bool = False) -> Session
     session.connected(0.0)
     session.on_upstream(SETUP_COMPLETE, 0.0)
     return session
+
+
+def returning(*, resumable: bool = True) -> Session:
+    """Live, of a client that may come back."""
+    kept = record.Record(setup=msgspec.Raw(SETUP), away_s=AWAY_S)
+    return live(from_edge(frame.OPEN, payload=record.encode(kept)), resumable=resumable)
 
 
 def send_all(session: Session, now: float = 0.0) -> list[bytes]:

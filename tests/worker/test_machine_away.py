@@ -8,6 +8,7 @@ from livegate_worker.machine import DOWNLINK_BYTES, SILENCE_S, STREAM_END, Sessi
 from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Output
 
 from tests.worker.sessions import (
+    AWAY_S,
     EDGE,
     END,
     EPOCH,
@@ -23,25 +24,17 @@ from tests.worker.sessions import (
     from_edge,
     handle,
     in_state,
-    live,
     opening,
     others,
     read,
+    returning,
     said,
     send_all,
 )
 
-AWAY_S = 60.0
 AWAY = from_edge(frame.AWAY)
 ECHO = from_edge(frame.ECHO, payload=b"")
 MEGABYTE = b'{"serverContent":{"x":"%b"}}' % (b"a" * (1 << 20))
-
-
-def returning(*, resumable: bool = True) -> Session:
-    """Live, of a client that may come back."""
-    kept = record.Record(setup=msgspec.Raw(SETUP), away_s=AWAY_S)
-    opened = from_edge(frame.OPEN, payload=record.encode(kept))
-    return live(opened, resumable=resumable)
 
 
 def spoken(session: Session, *seqs: int, now: float = 0.0) -> None:

@@ -9,6 +9,7 @@ from livegate_worker.machine import DOWNLINK_BYTES, Session, State
 from livegate_worker.outputs import Attach, Output, SendTo
 
 from tests.worker.sessions import (
+    AWAY_S,
     EDGE,
     END,
     EPOCH,
@@ -24,20 +25,14 @@ from tests.worker.sessions import (
     live,
     others,
     read,
+    returning,
     said,
     send_all,
 )
 
 NEW, THIRD = b"edge:new:out", b"edge:third:out"
 OWNED = [State.CONNECTING, State.SETTING_UP, State.LIVE, State.RELEASING, State.ENDING]
-AWAY_S = 60.0
 ANSWER = frame.COPY | frame.JOINED
-
-
-def returning() -> Session:
-    """Live, of a client that may come back."""
-    kept = record.Record(setup=msgspec.Raw(SETUP), away_s=AWAY_S)
-    return live(from_edge(frame.OPEN, payload=record.encode(kept)), resumable=True)
 
 
 def join(epoch: int = EPOCH + 1, mailbox: bytes = NEW, *, has: int = 0) -> Frame:

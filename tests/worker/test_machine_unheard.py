@@ -1,21 +1,19 @@
 """The worker's session machine: what it tells a new edge of answers that may be unheard."""
 
-import msgspec
 from livegate import frame, record
 from livegate.record import Joined
 from livegate_worker.machine import Session
 from livegate_worker.outputs import Attach
 from livegate_worker.presence import SILENT_S
 
-from tests.worker.sessions import SETUP, TEXT, from_edge, handle, live, read, send_all
+from tests.worker.sessions import TEXT, from_edge, handle, read, returning, send_all
 
 EDGE = b"edge:new:out"
 
 
 def talking() -> Session:
     """Its client has said something at 10 s."""
-    kept = record.Record(setup=msgspec.Raw(SETUP), away_s=60.0)
-    session = live(from_edge(frame.OPEN, payload=record.encode(kept)), resumable=True)
+    session = returning()
     session.on_frame(from_edge(frame.AUDIO, 1, b"m"), 10.0)
     send_all(session, 10.0)
     return session
