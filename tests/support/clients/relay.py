@@ -30,14 +30,12 @@ class Network:
     async def connect(self, host: str, port: int) -> socket.socket:
         """The client's end of a new connection."""
         loop = asyncio.get_running_loop()
-        far = socket.socket()
-        far.setblocking(False)
-        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        try:
+        with contextlib.ExitStack() as unused:
+            far = unused.enter_context(socket.socket())
+            far.setblocking(False)
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             await loop.sock_connect(far, (host, port))
-        except BaseException:
-            far.close()
-            raise
+            unused.pop_all()
         near, inner = socket.socketpair()
         for end in (near, inner):
             end.setblocking(False)
