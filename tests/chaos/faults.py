@@ -13,10 +13,14 @@ from tests.support.processes import until
 
 Action = Callable[[Scene], Awaitable[None]]
 
+# How long faults last: nothing is waited for, the time is the fault.
+NOTHING_S = 3.0
+PROCESS_AWAY_S = 1.0
 FREEZE_S = 10.0
 REDIS_FREEZE_S = 5.0
 REDIS_AWAY_S = 1.0
 REDIS_FULL_S = 6.0
+FLUSH_EVERY_S = 0.5
 HALF_OPEN_S = 3.0
 SLOW_S = 10.0
 SLOW_BYTES_S = 1000
@@ -32,14 +36,14 @@ CLOSES = ("cancelled", "aborted", "internal", "deadline", "unavailable")
 
 async def _nothing(scene: Scene) -> None:
     """What the others are measured against."""
-    await asyncio.sleep(3)
+    await asyncio.sleep(NOTHING_S)
     del scene
 
 
 def _upstream(words: str, *, spread_s: float = 0.0) -> Action:
     async def run(scene: Scene) -> None:
         await scene.everywhere(words)
-        await asyncio.sleep(spread_s)
+        await asyncio.sleep(spread_s)  # so long it goes on
 
     return run
 
@@ -61,7 +65,7 @@ def _kill(choose: Callable[[Scene], Service]) -> Action:
     async def run(scene: Scene) -> None:
         victim = choose(scene)
         await victim.kill()
-        await asyncio.sleep(1)
+        await asyncio.sleep(PROCESS_AWAY_S)
         await _replace(victim, scene)
 
     return run
@@ -117,7 +121,7 @@ async def _redis_killed(scene: Scene) -> None:
 async def _flushed(scene: Scene) -> None:
     for _ in range(3):
         await scene.stack.command("FLUSHALL")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(FLUSH_EVERY_S)
     scene.means_are_back()
 
 

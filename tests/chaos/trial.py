@@ -191,7 +191,7 @@ async def _judge(stack: Stack, talk: Talk, row: Row, keep: Path | None) -> None:
         settled = not (up.lost or down.lost)
         if settled or time.monotonic() > deadline:
             break
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # the simulator is asked, it tells nobody
     if len(log.session_ids) != 1:
         row.trouble.append(f"{talk.label}: {len(log.session_ids)} sessions at the Live API")
     wrong = any((up.lost, up.duplicated, up.reordered, down.lost, down.duplicated, down.reordered))

@@ -39,7 +39,7 @@ async def until(
                     result = await result
                 if result:
                     return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # other processes and shells send no event
     except TimeoutError:
         raise AssertionError(f"not within {patience_s:g} s: {what}") from None
 

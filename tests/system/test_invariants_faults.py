@@ -204,7 +204,7 @@ class Google:
         while True:
             text = {"realtimeInput": {"text": "and then?"}, "livegate": {"ack": len(self.got)}}
             await client.send(msgspec.json.encode(text))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # the pace of a client that waits for no answer
 
     @property
     def turns(self) -> int:
