@@ -10,7 +10,7 @@ import msgspec
 from livegate_simulator import clips
 
 from tests.chaos.ear import Ear
-from tests.support.clients import Client, LivegateClient, Network, SdkClient, wire
+from tests.support.clients import Client, Edges, LivegateClient, Network, SdkClient, wire
 
 KINDS = ("livegate.v1", "SDK")
 MODELS = ("gemini-live-2.5-flash-native-audio", "gemini-3.8-live")
@@ -58,9 +58,8 @@ class Talk:
         self._progress = asyncio.Event()
         self._open_calls: dict[str, str] = {}
         make = LivegateClient if kind == KINDS[0] else SdkClient
-        self.client: Client = make(
-            urls, self._setup(), self._hear, first_edge=number // 2, network=network
-        )
+        edges = Edges(urls, number // 2, network)
+        self.client: Client = make(edges, self._setup(), self._hear)
         self.client.on_unrecovered = self._unrecovered
 
     def _setup(self) -> dict[str, Any]:

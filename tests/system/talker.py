@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tests.support.clients import LivegateClient, wire
+from tests.support.clients import Edges, LivegateClient, wire
 from tests.support.processes import until
 from tests.support.storyteller import Session, Storyteller
 
@@ -35,7 +35,7 @@ class Talker:
         self._random = random.Random(name)
         self._asked = self._calls = 0
         setup = {"model": "gemini-3.8-live", "labels": {"test": name}}
-        self.client = LivegateClient(urls, setup, self._hear, first_edge=first_edge)
+        self.client = LivegateClient(Edges(urls, first_edge), setup, self._hear)
 
     @property
     def said(self) -> list[str]:

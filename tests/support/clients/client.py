@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -26,6 +27,7 @@ MEDIA_AGE_S = 15.0
 """Media of this age is not sent again."""
 
 DIAL_S = 3.0
+LONGEST_WAIT_S = 5.0
 ANSWER_S = 5.0
 """A client whose first message is not answered in this time tries the next edge."""
 
@@ -33,25 +35,26 @@ OnMessage = Callable[[wire.Message, float], None]
 
 
 @dataclass(frozen=True)
-class Dialer:
-    """How to reach the edges: their base URLs, tried in turn; `network` is the client's own."""
+class Edges:
+    """How to reach the edges: base URLs, tried in turn from `first`, over the client's network."""
 
     urls: Sequence[str]
-    path: str
-    subprotocols: Sequence[Subprotocol] | None = None
+    first: int = 0
     network: Network | None = None
 
-    async def dial(self, number: int) -> ClientConnection:
+    async def dial(
+        self, number: int, path: str, subprotocols: Sequence[Subprotocol] | None
+    ) -> ClientConnection:
         """A connection to the edge whose turn it is."""
-        url = self.urls[number % len(self.urls)]
+        url = self.urls[(self.first + number) % len(self.urls)]
         at = urlsplit(url)
         sock = None
         if self.network is not None:
             sock = await self.network.connect(at.hostname or "", at.port or 0)
         return await connect(
-            url + self.path,
+            url + path,
             sock=sock,
-            subprotocols=self.subprotocols,
+            subprotocols=subprotocols,
             compression=None,
             max_size=None,
             max_queue=None,
@@ -60,6 +63,11 @@ class Dialer:
             close_timeout=1,
             proxy=None,
         )
+
+
+def back_off_s(failures: int) -> float:
+    """The second failure in a row is waited for, and then longer and longer."""
+    return min(LONGEST_WAIT_S, 0.25 * 2 ** max(0, failures - 2)) if failures > 1 else 0.0
 
 
 @dataclass(frozen=True)
@@ -77,15 +85,19 @@ class Client(abc.ABC):
     messages are forgotten on purpose, `on_unrecovered` is told that what was being said is cut.
     """
 
-    def __init__(self, dialer: Dialer, first_edge: int, on_message: OnMessage) -> None:
+    path: ClassVar[str]
+    subprotocols: ClassVar[Sequence[Subprotocol] | None] = None
+
+    def __init__(self, edges: Edges, setup: dict[str, Any], on_message: OnMessage) -> None:
         self.log = Log()
         self.kept: dict[int, Kept] = {}
         self.live = asyncio.Event()
         self.ended = False
         self.drops: Callable[[Said], bool] = lambda _: False
         self.on_unrecovered: Callable[[], None] = lambda: None
-        self._dialer = dialer
-        self._edge = first_edge
+        self._edges = edges
+        self._setup = setup
+        self._edge = 0
         self._on_message = on_message
         self._next = 1
         self._cursor = 1
@@ -181,7 +193,7 @@ class Client(abc.ABC):
     async def _connection(self) -> tuple[int, str]:
         """One connection to its end: the close code and reason."""
         try:
-            socket = await self._dialer.dial(self._edge)
+            socket = await self._edges.dial(self._edge, self.path, self.subprotocols)
         except (OSError, TimeoutError, WebSocketException) as error:
             self.note(f"no connection: {type(error).__name__}")
             return 1006, ""

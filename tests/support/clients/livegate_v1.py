@@ -10,31 +10,22 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from tests.support.clients import wire
-from tests.support.clients.client import Client, Dialer, OnMessage
-from tests.support.clients.relay import Network
+from tests.support.clients.client import Client, Edges, OnMessage, back_off_s
 
 ACK_BYTES = 64 << 10
 ACK_S = 0.5
-LONGEST_WAIT_S = 5.0
 
 
 class LivegateClient(Client):
     """`token` is the newest one, `ack` the number of the last server message."""
 
-    def __init__(
-        self,
-        urls: list[str],
-        setup: dict[str, Any],
-        on_message: OnMessage,
-        *,
-        first_edge: int = 0,
-        network: Network | None = None,
-    ) -> None:
-        dialer = Dialer(urls, "/ws", [Subprotocol("livegate.v1")], network)
-        super().__init__(dialer, first_edge, on_message)
+    path = "/ws"
+    subprotocols = (Subprotocol("livegate.v1"),)
+
+    def __init__(self, edges: Edges, setup: dict[str, Any], on_message: OnMessage) -> None:
+        super().__init__(edges, setup, on_message)
         self.token: str | None = None
         self.ack = 0
-        self._setup = setup
         self._acked = 0
         self._unacked_bytes = 0
         self._resuming = False
@@ -92,8 +83,8 @@ class LivegateClient(Client):
             return None
         if 4000 <= code < 4100:
             return 0.0 if failures < 2 else 0.25
-        back_off_s = min(LONGEST_WAIT_S, 0.25 * 2 ** max(0, failures - 2)) if failures > 1 else 0.0
-        return max(back_off_s, 0.5) if 4100 <= code < 4200 else back_off_s
+        wait_s = back_off_s(failures)
+        return max(wait_s, 0.5) if 4100 <= code < 4200 else wait_s
 
     def gap(self, number: int) -> str | None:
         """The numbers before it were dropped on purpose."""

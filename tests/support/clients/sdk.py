@@ -10,11 +10,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.clients import wire
-from tests.support.clients.client import Client, Dialer, OnMessage
-from tests.support.clients.relay import Network
+from tests.support.clients.client import LONGEST_WAIT_S, Client, Edges, OnMessage, back_off_s
 
-PATH = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
-LONGEST_WAIT_S = 5.0
 MARGIN_S = 0.5
 """So long before goAway's deadline the client leaves, finished or not."""
 
@@ -22,18 +19,11 @@ MARGIN_S = 0.5
 class SdkClient(Client):
     """`handle` is the newest. Messages up to its index, by this client's count, are forgotten."""
 
-    def __init__(
-        self,
-        urls: list[str],
-        setup: dict[str, Any],
-        on_message: OnMessage,
-        *,
-        first_edge: int = 0,
-        network: Network | None = None,
-    ) -> None:
-        super().__init__(Dialer(urls, PATH, None, network), first_edge, on_message)
+    path = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+
+    def __init__(self, edges: Edges, setup: dict[str, Any], on_message: OnMessage) -> None:
+        super().__init__(edges, setup, on_message)
         self.handle: str | None = None
-        self._setup = setup
         self._written: list[int] = []
         self._leave_at: float | None = None
         self._leaving = asyncio.Event()
@@ -89,7 +79,7 @@ class SdkClient(Client):
             self.kept.clear()
         if code == 1011:
             return min(LONGEST_WAIT_S, 0.5 * 2.0**failures)
-        return min(LONGEST_WAIT_S, 0.25 * 2 ** max(0, failures - 2)) if failures > 1 else 0.0
+        return back_off_s(failures)
 
     async def beside(self, socket: ClientConnection) -> None:
         """After goAway: leave with the next handle, or at the deadline."""
