@@ -11,16 +11,15 @@ from typing import Any
 
 import msgspec
 from livegate import frame, keys, serve
-from livegate.bus import Bus
-from livegate.dispatch import Dispatch, Offer
+from livegate.dispatch import Offer
 from livegate.frame import Frame
-from livegate.liveness import Pulse
 from livegate_edge.app import GOOGLE_PATHS, create_app
 from livegate_edge.connection import SUBPROTOCOL, ClientConnection
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
 from starlette.types import Message
 
+from tests.support.on_bus import Player
 from tests.support.processes import free_port, until
 from tests.support.stack import FRONTEND
 
@@ -162,29 +161,15 @@ async def connected(
             await asyncio.shield(task)
 
 
-class Worker:
+class Worker(Player):
     """A worker process on the bus that does what a test tells it."""
 
     def __init__(self, redis_url: str) -> None:
-        self.mailbox = keys.worker_mailbox(secrets.token_hex(8))
-        self.bus = Bus(redis_url, self.mailbox, self)
-        self.dispatch = Dispatch(self.bus.redis)
+        super().__init__(redis_url, keys.worker_mailbox(secrets.token_hex(8)))
         self.frames: list[Frame] = []
 
     def on_frame(self, incoming: Frame) -> None:
         self.frames.append(incoming)
-
-    def on_connected(self) -> None:
-        pass
-
-    def on_mailbox_gone(self, mailbox: bytes) -> None:
-        pass
-
-    def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
-        pass
-
-    def on_lapse(self) -> None:
-        pass
 
     async def take(self) -> Offer:
         async with asyncio.timeout(10):
@@ -205,11 +190,8 @@ class Worker:
 async def worker(redis_url: str) -> AsyncIterator[Worker]:
     """A worker whose mailbox is there."""
     playing = Worker(redis_url)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(playing.bus.run())
-        await until(lambda: playing.bus.connected and not playing.bus.problem, "on the bus")
+    async with playing.on_bus():
         yield playing
-        task.cancel()
 
 
 @dataclass

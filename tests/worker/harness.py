@@ -10,11 +10,9 @@ from typing import Any
 
 import msgspec
 from livegate import frame, keys, record, serve
-from livegate.bus import Bus
 from livegate.closes import Closing
-from livegate.dispatch import Dispatch, Offer
+from livegate.dispatch import Offer
 from livegate.frame import Frame
-from livegate.liveness import Pulse
 from livegate.settings import ServiceSettings
 from livegate_worker.settings import WorkerSettings
 from livegate_worker.worker import Worker
@@ -25,6 +23,7 @@ from starlette.routing import Route
 from websockets.asyncio.server import Server
 
 from tests.support.live_api import LiveApi, live_api
+from tests.support.on_bus import Player
 from tests.support.processes import free_port, until
 
 SECRET = "the-shared-secret"
@@ -68,13 +67,11 @@ class Call:
         return None
 
 
-class Edge:
+class Edge(Player):
     """An edge process: opens what is claimed, acknowledges what arrives, keeps everything."""
 
     def __init__(self, redis_url: str) -> None:
-        self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
-        self.bus = Bus(redis_url, self.mailbox, self)
-        self.dispatch = Dispatch(self.bus.redis)
+        super().__init__(redis_url, keys.edge_mailbox(secrets.token_hex(8)))
         self.calls: dict[bytes, Call] = {}
         self.setups: dict[bytes, msgspec.Raw] = {}
         self.answers_claims = True
@@ -122,28 +119,13 @@ class Edge:
         elif incoming.seq and self.acknowledges and not incoming.kinds & frame.COPY:
             self.send(call, 0, received=incoming.seq)
 
-    def on_connected(self) -> None:
-        pass
-
-    def on_mailbox_gone(self, mailbox: bytes) -> None:
-        pass
-
-    def on_peer(self, mailbox: bytes, pulse: Pulse) -> None:
-        pass
-
-    def on_lapse(self) -> None:
-        pass
-
 
 @contextlib.asynccontextmanager
 async def edge(redis_url: str) -> AsyncIterator[Edge]:
     """An edge whose mailbox is there."""
     playing = Edge(redis_url)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(playing.bus.run())
-        await until(lambda: playing.bus.connected and not playing.bus.problem, "on the bus")
+    async with playing.on_bus():
         yield playing
-        task.cancel()
 
 
 def settings(**values: Any) -> WorkerSettings:
