@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from livegate import frame, keys, serve
@@ -17,6 +17,7 @@ from livegate_edge.app import GOOGLE_PATHS, create_app
 from livegate_edge.connection import SUBPROTOCOL, ClientConnection
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
+from redis.asyncio import Redis
 from starlette.types import Message
 
 from tests.support.on_bus import Player
@@ -230,3 +231,9 @@ def page(folder: Path) -> Path:
     """A page with nothing on it."""
     (folder / "index.html").write_text("<p>hello</p>")
     return folder
+
+
+async def queued(admin: Redis) -> list[Offer]:
+    """The new sessions that are offered."""
+    members = cast("list[bytes]", await admin.zrange(keys.DISPATCH_NEW, 0, -1))
+    return [Offer.parse(member) for member in members]

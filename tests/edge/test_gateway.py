@@ -1,7 +1,6 @@
 """The gateway on a real Redis: offers, status, readiness, and an orderly end."""
 
 import asyncio
-from typing import cast
 
 import httpx
 import pytest
@@ -16,16 +15,11 @@ from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from tests.edge.harness import NOWHERE, SETUP, Edge, connected, edge, settings, worker
+from tests.edge.harness import NOWHERE, SETUP, Edge, connected, edge, queued, settings, worker
 from tests.support.processes import until
 from tests.system.conftest import closed
 
 PAGE = [Subprotocol("livegate.v1")]
-
-
-async def queued(admin: Redis) -> list[Offer]:
-    members = cast("list[bytes]", await admin.zrange(keys.DISPATCH_NEW, 0, -1))
-    return [Offer.parse(member) for member in members]
 
 
 # Offers

@@ -10,15 +10,17 @@ import msgspec
 import pytest
 from livegate import frame, keys
 from livegate.closes import Close
+from livegate.dispatch import Offer
 from livegate.frame import Frame
 from livegate.ownership import REGISTER_S, Claim, Owned, Ownership
 from livegate_edge import gateway as module
 from livegate_edge.gateway import Gateway
+from livegate_edge.outputs import OfferSession
 from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from tests.edge.harness import SETUP, WORKER, connected, edge, settings, worker
+from tests.edge.harness import SETUP, WORKER, connected, edge, queued, settings, worker
 from tests.support.processes import free_port, redis, until
 from tests.system.conftest import closed
 
@@ -170,6 +172,30 @@ async def test_the_clients_other_connection_to_this_edge_is_closed(
         await until(lambda: client.close, "the close")
         assert client.close == (4209, Close.SUPERSEDED.text)
         assert gateway.exchange.members == {}
+
+
+@pytest.mark.parametrize(("owner_epoch", "superseded"), [(1, False), (2, True)])
+async def test_a_late_offer_ends_only_who_has_lost_the_session(
+    redis_url: str, admin: Redis, owner_epoch: int, *, superseded: bool
+) -> None:
+    """Its owner may have registered by the time it is offered again, or another edge's."""
+    async with (
+        edge(redis_url) as first,
+        worker(redis_url) as playing,
+        connect(f"{first.ws}/ws", proxy=None, subprotocols=PAGE) as client,
+    ):
+        await client.send(SETUP)
+        offer = await playing.take()
+        playing.send(offer, frame.CLAIM, playing.mailbox)
+        await until(lambda: playing.got(frame.OPEN), "it is owned")
+        owned = Owned(offer.session, owner_epoch, first.gateway.mailbox)
+        await Ownership(admin).register(playing.mailbox, [owned])
+        epoch = owner_epoch - 1
+        first.gateway.post(Offer(offer.session, epoch, offer.mailbox), OfferSession(takeover=True))
+        await until(first.gateway._posts.empty, "it is posted")
+        first.gateway.post(Offer(bytes(16), 0, offer.mailbox), OfferSession())
+        await until(lambda: queued(admin), "and done")
+        assert (first.gateway.exchange.members == {}) is superseded
 
 
 async def test_a_page_that_moves_takes_its_session_along(redis_url: str, admin: Redis) -> None:

@@ -3,7 +3,6 @@ the whole system.
 """
 
 import asyncio
-import math
 import secrets
 from collections.abc import Callable
 
@@ -127,7 +126,7 @@ class Gateway:
             self.exchange.send(claim.edge, [(fence, b"")])
         return claim
 
-    def supersede(self, session: bytes, epoch: float) -> bool:
+    def supersede(self, session: bytes, epoch: int) -> bool:
         """The session's client has another connection, in this epoch, here or elsewhere.
 
         False: the one that is here came later.
@@ -193,6 +192,6 @@ class Gateway:
                     if isinstance(post, WithdrawOffer):
                         await self._dispatch.withdraw(offer)
                     elif not await self._dispatch.offer(offer, takeover=post.takeover):
-                        self.supersede(offer.session, math.inf)
+                        self.supersede(offer.session, offer.epoch)
             except (RedisError, OSError, TimeoutError) as error:
                 log.info("offer not queued; it is offered again", error=type(error).__name__)
