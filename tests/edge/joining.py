@@ -6,18 +6,9 @@ import msgspec
 from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
+from livegate.link import Attach, Detach, Forget
 from livegate.record import Joined, Record
-from livegate_edge.outputs import (
-    Attach,
-    Detach,
-    Finish,
-    Forget,
-    Notice,
-    OfferSession,
-    Output,
-    Rename,
-    Resumed,
-)
+from livegate_edge.outputs import Finish, Notice, OfferSession, Output, Rename, Resumed
 from livegate_edge.session import EdgeSession, State
 
 from tests.edge.frames import SETUP, WORKER, from_worker, read, waiting

@@ -6,20 +6,8 @@ from livegate import frame, record
 from livegate.channel import WINDOW_BYTES
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
-from livegate.link import Outgoing
-from livegate_edge.outputs import (
-    Attach,
-    Detach,
-    Finish,
-    Forget,
-    Notice,
-    OfferSession,
-    Output,
-    Relay,
-    Saved,
-    SendTo,
-    WithdrawOffer,
-)
+from livegate.link import Attach, Detach, Forget, Outgoing, SendTo
+from livegate_edge.outputs import Finish, Notice, OfferSession, Output, Relay, Saved, WithdrawOffer
 from livegate_edge.session import LINGER_S, MEDIA_AGE_S, OFFER_AGAIN_S, UNRELEASED_BYTES, State
 
 from tests.edge.frames import (

@@ -7,7 +7,8 @@ import pytest
 from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
-from livegate_edge.outputs import Finish, Forget, OfferSession, Saved, WithdrawOffer
+from livegate.link import Forget
+from livegate_edge.outputs import Finish, OfferSession, Saved, WithdrawOffer
 from livegate_edge.session import LINGER_S, SILENCE_S, EdgeSession, State
 
 from tests.edge.frames import (

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 from livegate import frame, record
-from livegate_edge.outputs import Relay, Resumed, SendTo
+from livegate.link import SendTo
+from livegate_edge.outputs import Relay, Resumed
 from livegate_edge.session import OPEN_TIMEOUT_S, State
 
 from tests.edge.frames import FORMER, SESSION, WORKER, from_worker, kinds_and_seqs, others, read

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.closes import Close, Closing
+from livegate.link import Forget
 from livegate.record import Record
-from livegate_edge.outputs import Finish, Forget, OfferSession, Output, Relay
+from livegate_edge.outputs import Finish, OfferSession, Output, Relay
 from livegate_edge.session import JOIN_TIMEOUT_S, EdgeSession, State
 
 from tests.edge.frames import LEFT, OWNER_TIMEOUT_S, SETUP, from_worker, kinds_and_seqs, read

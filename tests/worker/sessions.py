@@ -6,8 +6,9 @@ import msgspec
 from livegate import frame, record
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
+from livegate.link import Forget
 from livegate_worker.machine import Session, State
-from livegate_worker.outputs import CloseUpstream, Connect, Forget, Output
+from livegate_worker.outputs import CloseUpstream, Connect, Output
 
 SESSION = bytes(range(16))
 EPOCH = 3

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.closes import Close, Closing
+from livegate.link import Attach, Detach
 from livegate_worker.machine import DOWNLINK_BYTES, SILENCE_S, STREAM_END, Session, State
-from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Output
+from livegate_worker.outputs import CloseUpstream, Connect, Output
 
 from tests.worker.sessions import (
     AWAY_S,

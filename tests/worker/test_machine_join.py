@@ -4,9 +4,10 @@ import msgspec
 import pytest
 from livegate import frame, record
 from livegate.frame import Frame
+from livegate.link import Attach, SendTo
 from livegate.record import Joined
 from livegate_worker.machine import DOWNLINK_BYTES, Session, State
-from livegate_worker.outputs import Attach, Output, SendTo
+from livegate_worker.outputs import Output
 
 from tests.worker.sessions import (
     AWAY_S,

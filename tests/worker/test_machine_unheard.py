@@ -1,9 +1,9 @@
 """The worker's session machine: what it tells a new edge of answers that may be unheard."""
 
 from livegate import frame, record
+from livegate.link import Attach
 from livegate.record import Joined
 from livegate_worker.machine import Session
-from livegate_worker.outputs import Attach
 from livegate_worker.presence import SILENT_S
 
 from tests.worker.sessions import TEXT, from_edge, handle, read, returning, send_all

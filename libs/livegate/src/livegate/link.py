@@ -1,10 +1,38 @@
 """A link: one process's end of a session: its sender, its receiver, epoch and peer. Pure."""
 
+from dataclasses import dataclass
+
 from livegate import frame
 from livegate.channel import WINDOW_BYTES, Receiver, Sender
 
 Outgoing = tuple[bytes, bytes]
 """A frame to write to the peer's mailbox: header and payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """The other end is in this process, in this epoch: what is sent goes to its mailbox."""
+
+    peer: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """There is no other end: nothing can be sent to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """Write a frame to this mailbox, which is not the other end's."""
+
+    mailbox: bytes
+    outgoing: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The session is over for this process."""
 
 
 class Link:

@@ -10,7 +10,7 @@ import msgspec
 from livegate import envelope, frame, logs, metrics, models
 from livegate.closes import Close, Closing
 from livegate.dispatch import Offer
-from livegate.link import Link, Outgoing
+from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
 from livegate.ownership import Claim
 from starlette.types import Receive, Scope, Send
 
@@ -18,10 +18,7 @@ from livegate_edge import notices, setups
 from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
 from livegate_edge.incoming import Incoming, Rejected
 from livegate_edge.outputs import (
-    Attach,
-    Detach,
     Finish,
-    Forget,
     Notice,
     OfferSession,
     Output,
@@ -29,7 +26,6 @@ from livegate_edge.outputs import (
     Rename,
     Resumed,
     Saved,
-    SendTo,
     WithdrawOffer,
 )
 from livegate_edge.session import EdgeSession

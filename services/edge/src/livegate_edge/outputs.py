@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from livegate.closes import Closing
-from livegate.link import Outgoing
+from livegate.link import Attach, Detach, Forget, Outgoing, SendTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +13,6 @@ class Relay:
     kinds: int
     payload: bytes
     seq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SendTo:
-    """Write a frame to this mailbox, which is not the current owner's."""
-
-    mailbox: bytes
-    outgoing: Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +55,6 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Detach:
-    """There is no owner: nothing can be sent to one."""
-
-
-@dataclass(frozen=True, slots=True)
 class OfferSession:
     """Queue the session for an owner (again); a `takeover` is served before new sessions."""
 
@@ -80,23 +67,10 @@ class WithdrawOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Attach:
-    """An owner was accepted: withdraw the offer, send to its mailbox from now on."""
-
-    peer: bytes
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
 class Finish:
     """Close the client's connection once what was relayed before is written."""
 
     closing: Closing
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """The session is over for this edge."""
 
 
 Output = (

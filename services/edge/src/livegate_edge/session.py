@@ -12,14 +12,11 @@ import msgspec
 from livegate import frame, record
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing
-from livegate.link import Link, Outgoing
+from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
 from livegate.turn import Turn
 
 from livegate_edge.outputs import (
-    Attach,
-    Detach,
     Finish,
-    Forget,
     Notice,
     OfferSession,
     Output,
@@ -27,7 +24,6 @@ from livegate_edge.outputs import (
     Rename,
     Resumed,
     Saved,
-    SendTo,
     WithdrawOffer,
 )
 from livegate_edge.rejoin import Copies, Replayed

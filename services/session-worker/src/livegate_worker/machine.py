@@ -16,12 +16,12 @@ import msgspec
 from livegate import envelope, frame, record
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing, classify_upstream
-from livegate.link import Link, Outgoing
+from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
 from livegate.turn import Turn
 
 from livegate_worker import session_updates
 from livegate_worker.outbox import Entry, Outbox
-from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Forget, Output, SendTo
+from livegate_worker.outputs import CloseUpstream, Connect, Output
 from livegate_worker.presence import Presence
 from livegate_worker.retry import Retry
 

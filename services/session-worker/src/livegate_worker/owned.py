@@ -9,11 +9,11 @@ import msgspec
 from livegate import frame, logs, metrics
 from livegate.closes import Close, Closing
 from livegate.dispatch import Offer
-from livegate.link import Link
+from livegate.link import Attach, Detach, Forget, Link, SendTo
 
 from livegate_worker import upstreams
 from livegate_worker.machine import Session, State
-from livegate_worker.outputs import Attach, CloseUpstream, Connect, Detach, Forget, Output, SendTo
+from livegate_worker.outputs import CloseUpstream, Connect, Output
 from livegate_worker.tokens import BrokerError
 from livegate_worker.upstream import Upstream, UpstreamError
 
