@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Self
@@ -286,14 +286,14 @@ class ModelUpstream:
     def _held_bytes(self) -> int:
         return sum(len(item) for item in self.up.items if isinstance(item, bytes))
 
-    async def messages(self) -> AsyncIterator[bytes]:
+    async def read(self, on_message: Callable[[bytes], None]) -> None:
         while True:
             while not self._inbox:
                 if not self.open:
                     return
                 self._reader = self.worker.loop.create_future()
                 await self._reader
-            yield self._inbox.popleft()
+            on_message(self._inbox.popleft())
 
     async def close(self) -> None:
         if not self.open:

@@ -33,6 +33,13 @@ async def dial(url: str, *, timeout_s: float = 5, max_bytes: int = 1000) -> Upst
     return await Upstream.open(url, KEY, timeout_s=timeout_s, max_bytes=max_bytes)
 
 
+async def heard(upstream: Upstream) -> list[bytes]:
+    """Everything to the connection's end."""
+    messages: list[bytes] = []
+    await upstream.read(messages.append)
+    return messages
+
+
 async def idle(socket_: ServerConnection) -> None:
     await socket_.wait_closed()
 
@@ -68,7 +75,7 @@ async def test_text_and_binary_come_down_as_bytes_to_the_end() -> None:
 
     async with server(handler) as url:
         upstream = await dial(url)
-        assert [message async for message in upstream.messages()] == ["ü".encode(), b"\xff"]
+        assert await heard(upstream) == ["ü".encode(), b"\xff"]
         assert (upstream.close_code, upstream.close_reason) == (1011, "RESOURCE_EXHAUSTED: später")
         await upstream.send(b"after the end")
         await upstream.close()
@@ -81,7 +88,7 @@ async def test_a_connection_that_breaks_has_1006() -> None:
 
     async with server(handler) as url:
         upstream = await dial(url)
-        assert [message async for message in upstream.messages()] in ([b"last"], [])
+        assert await heard(upstream) in ([b"last"], [])
         assert (upstream.close_code, upstream.close_reason) == (1006, "")
         await upstream.close()
 
@@ -95,7 +102,7 @@ async def test_the_largest_message(size: int, passes: bool) -> None:
 
     async with server(handler) as url:
         upstream = await dial(url, max_bytes=1000)
-        messages = [message async for message in upstream.messages()]
+        messages = await heard(upstream)
         assert (len(messages), upstream.close_code) == ((1, 1000) if passes else (0, 1006))
         await upstream.close()
 
@@ -171,3 +178,91 @@ async def test_a_server_that_never_answers() -> None:
     ):
         await dial(f"ws://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1)
     assert str(caught.value) == "the Live API can't be reached: TimeoutError"
+
+
+async def test_fragments_are_one_message() -> None:
+    async def handler(socket_: ServerConnection) -> None:
+        await socket_.send(["a", "b", "c"])
+        await socket_.send("whole")
+        await socket_.close()
+
+    async with server(handler) as url:
+        upstream = await dial(url)
+        assert await heard(upstream) == [b"abc", b"whole"]
+        assert upstream.close_code == 1000
+
+
+async def test_fragments_are_bounded_as_messages_are() -> None:
+    async def handler(socket_: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await socket_.send([b"x" * 600, b"x" * 600])
+            await socket_.wait_closed()
+
+    async with server(handler) as url:
+        upstream = await dial(url, max_bytes=1000)
+        assert await heard(upstream) == []
+        assert upstream.close_code == 1006
+
+
+async def test_what_a_handler_raises_closes_the_connection_and_is_told() -> None:
+    closed: list[int | None] = []
+
+    async def handler(socket_: ServerConnection) -> None:
+        await socket_.recv()
+        await socket_.send("bad")
+        await socket_.wait_closed()
+        closed.append(socket_.close_code)
+
+    def broken(_: bytes) -> None:
+        raise LookupError("mine")
+
+    async with server(handler) as url:
+        upstream = await dial(url)
+        await upstream.send(b"now")
+        with pytest.raises(LookupError, match="mine"):
+            await upstream.read(broken)
+        await upstream.close()
+    assert closed == [1011]
+
+
+async def test_pings_are_answered() -> None:
+    ponged = asyncio.Event()
+
+    async def handler(socket_: ServerConnection) -> None:
+        await (await socket_.ping())
+        ponged.set()
+        await socket_.wait_closed()
+
+    async with server(handler) as url:
+        upstream = await dial(url)
+        async with asyncio.timeout(5):
+            await ponged.wait()
+        await upstream.close()
+
+
+async def test_a_slow_server_is_waited_for() -> None:
+    reads = asyncio.Event()
+    count = 0
+
+    async def handler(socket_: ServerConnection) -> None:
+        nonlocal count
+        socket_.transport.pause_reading()
+        await reads.wait()
+        socket_.transport.resume_reading()
+        with contextlib.suppress(ConnectionClosed):
+            while await socket_.recv():
+                count += 1
+
+    async with server(handler) as url:
+        upstream = await dial(url)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):  # until nothing fits any more
+                while sent < 100_000:
+                    await upstream.send(b"x" * 10_000)
+                    sent += 1
+        assert sent < 10_000, "what the sockets hold is bounded"
+        reads.set()
+        await upstream.send(b"last")
+        await upstream.close()
+    assert count == sent + 1

@@ -2,12 +2,14 @@
 
 import asyncio
 
+import uvloop
 from livegate import logs, serve
 from livegate.settings import fail
 
 from livegate_edge.app import create_app
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
+from livegate_edge.websocket import LeanWebSocket
 
 
 async def main(settings: EdgeSettings) -> None:
@@ -25,6 +27,7 @@ async def main(settings: EdgeSettings) -> None:
             # A message between the limit and twice the limit is refused with our own code.
             max_message_bytes=2 * settings.max_message_bytes,
             tls=settings.tls,
+            ws=LeanWebSocket,
         )
         background.cancel()
 
@@ -34,4 +37,4 @@ if __name__ == "__main__":
     if not (settings.frontend_dir / "index.html").is_file():
         fail(f"FRONTEND_DIR: {settings.frontend_dir} has no index.html; name the page's folder")
     logs.configure("edge", settings.log_level, settings.log_format)
-    asyncio.run(main(settings))
+    uvloop.run(main(settings))

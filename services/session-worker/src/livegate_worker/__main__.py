@@ -2,6 +2,7 @@
 
 import asyncio
 
+import uvloop
 from livegate import logs, serve
 from livegate.settings import fail
 from starlette.requests import Request
@@ -38,4 +39,4 @@ if __name__ == "__main__":
     if problem:
         fail(problem)
     logs.configure("session-worker", settings.log_level, settings.log_format)
-    asyncio.run(main(settings))
+    uvloop.run(main(settings))

@@ -212,14 +212,16 @@ class OwnedSession:
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(self._write(upstream))
             closer = group.create_task(self._close_when_told(upstream))
-            async for message in upstream.messages():
-                self._apply(self._machine.on_upstream(message, self._now))
+            await upstream.read(self._heard)
             writer.cancel()
             closer.cancel()
         if self._close_upstream.is_set():
             return None
         metrics.WORKER_UPSTREAM_CLOSES.labels(str(upstream.close_code)).inc()
         return upstream.close_code, upstream.close_reason
+
+    def _heard(self, message: bytes) -> None:
+        self._apply(self._machine.on_upstream(message, self._now))
 
     async def _write(self, upstream: Upstream) -> None:
         while True:

@@ -1,11 +1,11 @@
 """`python -m livegate_simulator`: the Live API on PORT, its control pages on ADMIN_PORT."""
 
-import asyncio
 import os
 import ssl
 import time
 from pathlib import Path
 
+import uvloop
 from livegate import logs, models
 from livegate.serve import bind, run, stop_signal
 from livegate.settings import fail
@@ -25,7 +25,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with 2 if it can't start as configured."""
     settings = SimulatorSettings.load()
     logs.configure("simulator", settings.log_level, settings.log_format)
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
 
 
 async def _serve(settings: SimulatorSettings) -> None:

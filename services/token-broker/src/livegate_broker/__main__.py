@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 
+import uvloop
 from livegate import logs, metrics
 from livegate.serve import admin_app, run, stop_signal
 from livegate.settings import fail, read_secret
@@ -43,7 +44,7 @@ def main() -> None:
             credential=found.kind,
             quota_project=found.quota_project,
         )
-    asyncio.run(_serve(settings, source, secret, say))
+    uvloop.run(_serve(settings, source, secret, say))
 
 
 def await_file(settings: BrokerSettings) -> None:
