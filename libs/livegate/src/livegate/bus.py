@@ -199,16 +199,13 @@ class Bus:
                 continue
             self._queue = []
             self._entries.clear()
-            commands: list[tuple[bytes | str, ...]] = [
-                ("XADD", entry.mailbox, "NOMKSTREAM", "*", *entry.fields) for entry in queue
-            ]
             self._written.extend(entry.mailbox for entry in queue)
             self._replies.set()
             metrics.BUS_WRITES.inc()
             metrics.BUS_ENTRIES.inc(len(queue))
             async with asyncio.timeout(WATCHDOG_S):
                 await connection.send_packed_command(
-                    connection.pack_commands(commands), check_health=False
+                    b"".join(map(_xadd, queue)), check_health=False
                 )
 
     async def _confirm(self, connection: AbstractConnection) -> None:
@@ -332,6 +329,15 @@ class Bus:
         else:
             log.info("redis answers")
         self.problem = problem
+
+
+def _xadd(entry: _Entry) -> bytes:
+    """The command in Redis' wire format; redis-py packs argument by argument."""
+    mailbox, fields = entry.mailbox, entry.fields
+    head = b"*%d\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n$10\r\nNOMKSTREAM\r\n$1\r\n*\r\n"
+    parts = [head % (4 + len(fields), len(mailbox), mailbox)]
+    parts += [b"$%d\r\n%b\r\n" % (len(field), field) for field in fields]
+    return b"".join(parts)
 
 
 def _after(entry_id: bytes) -> bytes:
