@@ -17,6 +17,7 @@ from livegate_edge.app import GOOGLE_PATHS, create_app
 from livegate_edge.connection import SUBPROTOCOL, ClientConnection
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
+from livegate_edge.websocket import LeanWebSocket
 from redis.asyncio import Redis
 from starlette.types import Message
 
@@ -214,7 +215,9 @@ async def edge(redis_url: str, *, ready: bool = True, **values: Any) -> AsyncIte
     async with asyncio.TaskGroup() as group:
         background = group.create_task(gateway.run())
         serving = group.create_task(
-            serve.run(own, create_app(own, gateway), stop=stop, on_stop=gateway.drain)
+            serve.run(
+                own, create_app(own, gateway), stop=stop, on_stop=gateway.drain, ws=LeanWebSocket
+            )
         )
         if ready:
             await until(lambda: not gateway.exchange.bus.problem, "Redis answers")

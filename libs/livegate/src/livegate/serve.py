@@ -72,7 +72,10 @@ class Tls(NamedTuple):
 
 
 def config(
-    app: ASGIApp, max_message_bytes: int = 4 << 20, tls: Tls | None = None
+    app: ASGIApp,
+    max_message_bytes: int = 4 << 20,
+    tls: Tls | None = None,
+    ws: type[asyncio.Protocol] | None = None,
 ) -> uvicorn.Config:
     """The configuration of uvicorn: no access log (query strings), no deflate, bounded messages."""
     return uvicorn.Config(
@@ -81,7 +84,7 @@ def config(
         access_log=False,
         log_config=None,
         server_header=False,
-        ws="websockets-sansio",
+        ws=ws or "websockets-sansio",
         ws_max_size=max_message_bytes,
         ws_per_message_deflate=False,
         ws_ping_timeout=40,
@@ -109,18 +112,20 @@ async def run(
     on_stop: Callable[[], Awaitable[None]] | None = None,
     max_message_bytes: int = 4 << 20,
     tls: Tls | None = None,
+    ws: type[asyncio.Protocol] | None = None,
 ) -> None:
     """Serve until `stop` is set, then await `on_stop`, then end the servers.
 
-    `app` is served on PORT, `admin` on ADMIN_PORT; either may be None.
+    `app` is served on PORT, `admin` on ADMIN_PORT; either may be None. `ws` speaks WebSocket in
+    place of uvicorn's own.
     """
     servers = []
     if app is not None:
         sock = bind(settings.host, settings.port)
-        servers.append((_Server(config(app, max_message_bytes)), sock))
+        servers.append((_Server(config(app, max_message_bytes, ws=ws)), sock))
         if tls is not None:
             sock = bind(settings.host, tls.port, "TLS_PORT")
-            servers.append((_Server(config(app, max_message_bytes, tls)), sock))
+            servers.append((_Server(config(app, max_message_bytes, tls, ws)), sock))
     if admin is not None:
         sock = bind(settings.admin_host, settings.admin_port, "ADMIN_PORT")
         servers.append((_Server(config(admin)), sock))

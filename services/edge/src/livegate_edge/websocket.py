@@ -1,0 +1,158 @@
+"""uvicorn's WebSocket protocol with a short way for ordinary messages.
+
+A message that comes in one frame, and every message that goes out, takes a few operations here
+instead of the tens in the general protocol. Whatever is not ordinary (handshake, control frames,
+fragments, frames that break the rules) is the general protocol's, which gets whole frames.
+"""
+
+from struct import Struct
+from typing import Any, Final
+
+from uvicorn import Config
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # where websockets has no wheel
+    from websockets.utils import apply_mask
+
+QUEUED: Final = 8
+"""So many messages are read before the application asks for them."""
+
+LARGE_BYTES: Final = 64 << 10
+"""After a message of this size nothing is read before it was asked for."""
+
+_TEXT, _BINARY = 0x81, 0x82  # with FIN, without extension bits
+_MASKED = 0x80
+_MASK_BYTES = 4
+_short = Struct("!H")
+_long = Struct("!Q")
+_out_small = Struct("!BB").pack
+_out_short = Struct("!BBH").pack
+_out_long = Struct("!BBQ").pack
+
+
+class LeanWebSocket(WebSocketsSansIOProtocol):
+    """For uvicorn's `ws` setting. To its application a text message comes as its UTF-8 `bytes`."""
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self._chunks: list[bytes] = []
+        self._missing = 0
+        self._general = False
+        self._max_bytes = config.ws_max_size
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if not self.handshake_complete:
+            # What came before the handshake's end lies in the general protocol's buffer.
+            self._general = self.handshake_initiated
+            super().data_received(data)
+        elif self._general:
+            super().data_received(data)
+        elif len(data) < self._missing:
+            self._chunks.append(data)
+            self._missing -= len(data)
+        else:
+            if self._chunks:
+                self._chunks.append(data)
+                data = b"".join(self._chunks)
+                self._chunks.clear()
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Every whole frame; the rest is kept with how much of it is missing at least."""
+        at, size = 0, len(data)
+        while not self.transport.is_closing():
+            end = _end_of_frame(data, at, size)
+            if self._is_too_big(data, at, size):
+                self._general = True
+                super().data_received(data[at:])
+                return
+            if end > size:
+                self._missing = end - size
+                if at < size:
+                    self._chunks.append(data[at:])
+                return
+            self._frame(data, at, end)
+            at = end
+
+    def _is_too_big(self, data: bytes, at: int, size: int) -> bool:
+        return size - at >= 2 and _length(data, at, size)[1] > self._max_bytes
+
+    def _frame(self, data: bytes, at: int, end: int) -> None:
+        first = data[at]
+        ordinary = first in (_TEXT, _BINARY) and data[at + 1] & _MASKED and not self._is_fragmented
+        if not ordinary:
+            super().data_received(data[at:end])
+            return
+        body, _ = _length(data, at, end)
+        payload = apply_mask(data[body:end], data[body - _MASK_BYTES : body])
+        if first == _TEXT and not payload.isascii() and not _is_utf8(payload):
+            super().data_received(data[at:end])
+        elif not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": payload})
+            full = self.queue.qsize() >= QUEUED or len(payload) >= LARGE_BYTES
+            if full and not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
+
+    @property
+    def _is_fragmented(self) -> bool:
+        return self.conn.current_size is not None
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401, as ASGI has it
+        """See ASGI."""
+        if message["type"] != "websocket.send" or not self.handshake_complete or self.close_sent:
+            await super().send(message)
+            return
+        if not self.writable.is_set():
+            await self.writable.wait()
+        if self.disconnected or self.transport.is_closing():
+            raise ClientDisconnected
+        payload = message.get("bytes")
+        first = _BINARY
+        if payload is None:
+            payload, first = message["text"].encode(), _TEXT
+        size = len(payload)
+        if size < 126:
+            header = _out_small(first, size)
+        elif size < 65536:
+            header = _out_short(first, 126, size)
+        else:
+            header = _out_long(first, 127, size)
+        self.transport.write(header + payload)
+
+
+def _length(data: bytes, at: int, size: int) -> tuple[int, int]:
+    """Where a frame's payload begins, and its length in bytes; 0 while that is not known."""
+    second = data[at + 1]
+    length = second & 127
+    body = at + 2
+    if length == 126:
+        length = _short.unpack_from(data, body)[0] if size >= body + 2 else 0
+        body += 2
+    elif length == 127:
+        length = _long.unpack_from(data, body)[0] if size >= body + 8 else 0
+        body += 8
+    return body + _MASK_BYTES * (second >= _MASKED), length
+
+
+def _end_of_frame(data: bytes, at: int, size: int) -> int:
+    """Where the frame at `at` ends, as far as is known."""
+    if size - at < 2:
+        return at + 2
+    body, length = _length(data, at, size)
+    return body + length
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
