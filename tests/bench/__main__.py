@@ -61,7 +61,7 @@ def options(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     plan = Plan(
         sessions or ((100, 300) if chosen.quick else (100, 300, 500)),
         chosen.repeats or (1 if chosen.quick else 3),
-        chosen.seconds or (5 if chosen.quick else 8),
+        chosen.seconds or (5 if chosen.quick else 6),
         chosen.soak_s,
         chosen.video,
         chosen.seed,

@@ -35,6 +35,11 @@ def between(sent: Sequence[int], took: Sequence[int], begin_ns: int, end_ns: int
     return [t for s, t in zip(sent, took, strict=True) if begin_ns <= s < end_ns]
 
 
+def passed(sent: Sequence[int], took: Sequence[int], begin_ns: int, end_ns: int) -> int:
+    """How many answers came from `begin_ns` and before `end_ns`."""
+    return sum(begin_ns <= s + t < end_ns for s, t in zip(sent, took, strict=True))
+
+
 def windows(
     sent: Sequence[int], took: Sequence[int], begin_ns: int, end_ns: int, width_ns: int
 ) -> list[list[int]]:

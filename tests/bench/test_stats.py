@@ -21,6 +21,10 @@ def test_a_window_is_by_when_it_was_sent() -> None:
     assert stats.between([1, 2, 3, 4], [10, 20, 30, 40], 2, 4) == [20, 30]
 
 
+def test_an_answer_has_passed_when_it_came() -> None:
+    assert stats.passed([1, 2, 3, 4], [10, 20, 30, 40], 11, 33) == 2
+
+
 def test_windows_are_whole() -> None:
     sent = [9, 10, 14, 15, 19, 20, 21]
     assert stats.windows(sent, sent, 10, 22, 5) == [[10, 14], [15, 19]]
