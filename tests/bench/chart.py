@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from html import escape
 from math import ceil, log10
+from typing import NamedTuple
 
 from tests.bench.paths import DEFLATE, LIVEGATE, NGINX, PROXY
 from tests.bench.result import Result, Row
@@ -23,11 +24,38 @@ HEAD = (
     ' role="img"'
 )
 
+LEAST_MS = 0.1
+"""Where the axis of a latency begins: it is logarithmic, for what is too slow is so by far."""
+
 Figure = Callable[[Row], float]
-PANELS: tuple[tuple[str, Figure], ...] = (
-    ("CPU a frame, µs", lambda row: row.cpu_total_us),
-    ("added latency, median, ms", lambda row: max(0.0, row.added.p50) if row.added else 0.0),
-    ("added latency, p99, ms", lambda row: max(0.0, row.added.p99) if row.added else 0.0),
+
+
+class Axis(NamedTuple):
+    """The numbers beside it, and how high a value is, from 0 to 1."""
+
+    ticks: list[float]
+    height: Callable[[float], float]
+
+
+def linear(most: float) -> Axis:
+    """From zero."""
+    top = scale(most)
+    return Axis([top * tick / TICKS for tick in range(TICKS + 1)], lambda value: value / top)
+
+
+def logarithmic(most: float) -> Axis:
+    """In decades from `LEAST_MS`; what is less has no height."""
+    decades = max(1, ceil(log10(max(most, LEAST_MS) / LEAST_MS)))
+    return Axis(
+        [LEAST_MS * 10**tick for tick in range(decades + 1)],
+        lambda value: log10(max(value, LEAST_MS) / LEAST_MS) / decades,
+    )
+
+
+PANELS: tuple[tuple[str, Callable[[float], Axis], Figure], ...] = (
+    ("CPU a frame, µs", linear, lambda row: row.cpu_total_us),
+    ("added latency, median, ms", logarithmic, lambda row: row.added.p50 if row.added else 0.0),
+    ("added latency, p99, ms", logarithmic, lambda row: row.added.p99 if row.added else 0.0),
 )
 
 
@@ -41,11 +69,14 @@ def draw(result: Result) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#fff"/>',
         *_legend(),
     ]
-    for number, (title, figure) in enumerate(PANELS):
-        parts += _panel(rows, title, figure, MARGIN + number * (width + GAP), width)
+    for number, (title, axis, figure) in enumerate(PANELS):
+        left = MARGIN + number * (width + GAP)
+        ruler = axis(max((figure(row) for row in rows), default=1.0))
+        parts.append(_text(left, TOP - 20, title, weight="600"))
+        parts += _panel(rows, ruler, figure, left, width)
     machine = result.machine
     note = f"{machine.get('cores', '?')} cores, {machine.get('cpu', 'unknown processor')}; 100 ms"
-    parts.append(_text(MARGIN, HEIGHT - 12, f"{note} chunks both ways, a frame is one of them"))
+    parts.append(_text(MARGIN, HEIGHT - 12, f"{note} chunks both ways; by the number of sessions"))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -58,16 +89,15 @@ def _legend() -> list[str]:
     return parts
 
 
-def _panel(rows: Sequence[Row], title: str, figure: Figure, left: float, width: float) -> list[str]:
-    top = scale(max((figure(row) for row in rows), default=1.0))
-    parts = [_text(left, TOP - 20, title, weight="600")]
-    for tick in range(TICKS + 1):
-        y = BOTTOM - (BOTTOM - TOP) * tick / TICKS
+def _panel(rows: Sequence[Row], axis: Axis, figure: Figure, left: float, width: float) -> list[str]:
+    parts = []
+    for tick in axis.ticks:
+        y = BOTTOM - (BOTTOM - TOP) * axis.height(tick)
         parts.append(
             f'<line x1="{left + 26:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"'
             f' stroke="{FAINT}"/>'
         )
-        parts.append(_text(left + 22, y + 4, f"{top * tick / TICKS:g}", anchor="end"))
+        parts.append(_text(left + 22, y + 4, f"{tick:g}", anchor="end"))
     counts = sorted({row.sessions for row in rows})
     group = (width - 26) / max(1, len(counts))
     bar = group * 0.84 / len(COLOURS)
@@ -75,7 +105,7 @@ def _panel(rows: Sequence[Row], title: str, figure: Figure, left: float, width: 
         begin = left + 26 + place * group + group * 0.08
         here = {row.path: figure(row) for row in rows if row.sessions == sessions}
         for slot, (path, colour) in enumerate(COLOURS.items()):
-            height = (BOTTOM - TOP) * here.get(path, 0.0) / top
+            height = (BOTTOM - TOP) * axis.height(here.get(path, 0.0))
             parts.append(
                 f'<rect x="{begin + slot * bar:.1f}" y="{BOTTOM - height:.1f}"'
                 f' width="{bar - 1:.1f}" height="{height:.1f}" fill="{colour}">'

@@ -28,6 +28,14 @@ def test_what_adds_nothing_has_no_bar_below_zero() -> None:
     assert "<svg" in chart.draw(Result({}, quick=False, seed=1))
 
 
+def test_latencies_are_in_decades() -> None:
+    axis = chart.logarithmic(35.0)
+    assert axis.ticks == pytest.approx([0.1, 1, 10, 100])
+    assert [axis.height(value) for value in (-1, 0, 0.1, 1, 100)] == pytest.approx(
+        [0, 0, 0, 1 / 3, 1]
+    )
+
+
 @pytest.mark.parametrize(
     ("most", "end"), [(90, 100), (3.9, 4), (113, 200), (1, 1), (0, 1), (250, 400), (0.07, 0.08)]
 )
