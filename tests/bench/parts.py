@@ -63,11 +63,15 @@ def medians(runs: dict[str, list[Row]]) -> list[Row]:
 
 
 async def search(lab: Lab, plan: Plan, result: Result) -> None:
-    """The most sessions at which what is added at p99 stays under the bar, by path."""
+    """The most sessions at which what is added at p99 stays under the bar: path by path in turn."""
     floors: dict[int, Percentiles] = {}
-    for name in SEARCH_PATHS:
-        trial = Search(SEARCH_START, SEARCH_LEAST, SEARCH_MOST, SEARCH_SHARE)
-        while (sessions := trial.next()) is not None:
+    limits = (SEARCH_START, SEARCH_LEAST, SEARCH_MOST, SEARCH_SHARE)
+    trials = {name: Search(*limits) for name in SEARCH_PATHS}
+    while any(trial.next() is not None for trial in trials.values()):
+        for name, trial in trials.items():
+            sessions = trial.next()
+            if sessions is None:
+                continue
             if sessions not in floors:
                 floors[sessions] = (await lab.step(DIRECT, plan.traffic(sessions))).took
             row = await lab.step(name, plan.traffic(sessions))
@@ -75,8 +79,8 @@ async def search(lab: Lab, plan: Plan, result: Result) -> None:
             trial.tell(sessions, held=not slow(row))
             found = (f"{name}, {sessions}: {fault}" for fault in row.faults)
             result.search_faults += (text for text in found if "link: " in text)
-        result.search[name] = trial.holds
-        say(f"search: {name} holds {trial.holds} sessions")
+    result.search = {name: trial.holds for name, trial in trials.items()}
+    say(f"search: {result.search}")
 
 
 async def workers(lab: Lab, plan: Plan, result: Result) -> None:
