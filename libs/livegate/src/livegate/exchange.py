@@ -52,6 +52,14 @@ class Exchange:
         self._by_peer: dict[bytes, set[Member]] = {}
         self._budgets: dict[bytes, Budget] = {}
         self._gone: set[bytes] = set()
+        # Python 3.11 asks the kernel for the process id whenever the running loop is looked up.
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def _now(self) -> float:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
 
     async def run(self) -> None:
         """Run the bus and the tick until cancelled."""
@@ -109,7 +117,7 @@ class Exchange:
         _up.inc()
         member = self.members.get(incoming.session)
         if member is not None:
-            member.on_frame(incoming, asyncio.get_running_loop().time())
+            member.on_frame(incoming, self._now)
         elif incoming.payload and incoming.kinds & (frame.CLAIM | frame.JOIN | frame.ECHO):
             # There is no such session (any more). Who asks for it names its mailbox.
             kinds = frame.FENCE if incoming.kinds & frame.CLAIM else frame.FENCE | frame.JOIN
@@ -133,13 +141,13 @@ class Exchange:
         if pulse is Pulse.EMPTIED:
             self._resync(members)
             return
-        now = asyncio.get_running_loop().time()
+        now = self._now
         for member in members:
             member.peer_dead(now)
 
     def on_lapse(self) -> None:
         """See `bus.Handler`."""
-        now = asyncio.get_running_loop().time()
+        now = self._now
         for member in list(self.members.values()):
             member.lapsed(now)
 
@@ -148,7 +156,7 @@ class Exchange:
         self._resync(list(self._by_peer.get(mailbox, ())))
 
     def _resync(self, members: list[Member]) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._now
         for member in members:
             metrics.BUS_RESENT.inc(member.link.sender.in_flight)
             member.resync(now)

@@ -28,6 +28,7 @@ class Incoming:
         self._receive = receive
         self._max_bytes = max_bytes
         self._early: asyncio.Task[Message] | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def message(self) -> bytes | None:
         """The next message; None when the client is gone or the connection was closed.
@@ -39,7 +40,7 @@ class Incoming:
         if message["type"] != "websocket.receive":
             self.said_bye = message.get("code") == BYE
             return None
-        self.heard_at = asyncio.get_running_loop().time()
+        self.heard_at = self._loop.time()
         data = message.get("bytes")
         if data is None:
             data = message["text"].encode()
@@ -55,7 +56,7 @@ class Incoming:
 
     def ahead(self) -> "asyncio.Task[Message]":
         """Listen while something else is done; what comes is the next message, too."""
-        self._early = asyncio.get_running_loop().create_task(self._listen())
+        self._early = self._loop.create_task(self._listen())
         return self._early
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ class OwnedSession:
 
     def __init__(self, worker: "Worker", offer: Offer) -> None:
         self._worker = worker
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self._machine = Session(
             offer.session,
             offer.epoch + 1,
@@ -93,7 +93,7 @@ class OwnedSession:
 
     @property
     def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     @property
     def is_owner(self) -> bool:
