@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
+from livegate_cli import tls
 from livegate_worker.upstream import Upstream, UpstreamError
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -178,6 +181,33 @@ async def test_a_server_that_never_answers() -> None:
     ):
         await dial(f"ws://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1)
     assert str(caught.value) == "the Live API can't be reached: TimeoutError"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_tls_is_spoken_with_a_server_that_is_who_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool
+) -> None:
+    files = tls.make(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.cert, files.key)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(files.authority))
+
+    async def handler(socket_: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await socket_.send(await socket_.recv())
+            await socket_.close(1011, "over TLS")
+
+    async with serve(handler, "localhost", 0, ssl=context) as running:
+        port = next(iter(running.sockets)).getsockname()[1]
+        if not trusted:
+            with pytest.raises(UpstreamError, match="certificate verify failed"):
+                await dial(f"wss://localhost:{port}")
+            return
+        upstream = await dial(f"wss://localhost:{port}", max_bytes=1 << 20)
+        await upstream.send(b"x" * 500_000)
+        assert await heard(upstream) == [b"x" * 500_000]
+        assert (upstream.close_code, upstream.close_reason) == (1011, "over TLS")
 
 
 async def test_fragments_are_one_message() -> None:
