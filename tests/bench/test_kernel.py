@@ -23,8 +23,8 @@ def test_pss() -> None:
 
 def test_work_is_counted() -> None:
     before = kernel.cpu_ns([os.getpid()])
-    sum(range(200_000))
-    assert kernel.cpu_ns([os.getpid()]) > before
+    while kernel.cpu_ns([os.getpid()]) <= before:  # told now and then: the test's time-out ends it
+        sum(range(200_000))
     assert kernel.pss_bytes([os.getpid()]) > 1 << 20
     assert kernel.machine().busy_s > 0
 

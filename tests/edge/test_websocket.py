@@ -55,7 +55,11 @@ class End:
         self.got: list[Any] = []
         self.transport = Transport()
         config = Config(
-            self._app, ws_max_size=LIMIT, ws_per_message_deflate=False, interface="asgi3"
+            self._app,
+            ws_max_size=LIMIT,
+            ws_per_message_deflate=False,
+            interface="asgi3",
+            log_config=None,
         )
         config.load()
         self.protocol = kind(config, ServerState(), {})
