@@ -191,6 +191,7 @@ async def flood(upstream: Upstream) -> int:
         part = {"inlineData": numbered(number, 1 << 16)}
         try:
             await upstream.send({"serverContent": {"modelTurn": {"parts": [part]}}})
+            await asyncio.sleep(0)  # while its socket takes all, `send` would never hear the close
         except ConnectionClosed:
             return number
     raise AssertionError("the gateway took all of it")
