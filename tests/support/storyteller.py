@@ -46,11 +46,16 @@ class Session:
 
 
 class Storyteller:
-    """`api` is the server; `sessions` by the label `test` of their setups."""
+    """`api` is the server; `sessions` by the label `test` of their setups.
+
+    While `ending` is not set, stories stop before their end.
+    """
 
     def __init__(self) -> None:
         self.api = LiveApi()
         self.sessions: dict[str, Session] = {}
+        self.ending = asyncio.Event()
+        self.ending.set()
         self._snapshots: dict[str, list[str]] = {}
         self._by_upstream: dict[Upstream, Told] = {}
 
@@ -93,6 +98,7 @@ class Storyteller:
                 await asyncio.sleep(PART_S)
                 part = {"text": "so it goes"}
                 await tell(connection, {"serverContent": {"modelTurn": {"parts": [part]}}})
+            await self.ending.wait()
             await tell(connection, {"serverContent": {"turnComplete": True}})
             if count % 2 == 0 and connection is session.connections[-1]:
                 handle = f"{session.name} {len(self._snapshots)}"

@@ -42,6 +42,11 @@ class Talker:
         """Everything, in order."""
         return [said.sha256 for said in self.client.log.said]
 
+    @property
+    def hears_a_turn(self) -> bool:
+        """Whether the model speaks to it right now."""
+        return bool(self.events) and self.events[-1].kind == "modelTurn"
+
     async def ask(self) -> None:
         """One question after another, until cancelled."""
         while True:

@@ -106,7 +106,10 @@ async def outcome(folder: Path) -> Outcome:
         Redis.from_url(system.redis_url) as redis,
     ):
         async with talking(teller, [system.ws, system.others[0][0]], 6) as talkers:
+            teller.ending.clear()
+            await until(lambda: all(t.hears_a_turn for t in talkers), "all are in mid-turn")
             system.workers[0].process.kill()
+            teller.ending.set()
             await system.start_worker()
             await everybody(talkers)
             for talker in talkers:
@@ -210,6 +213,10 @@ class Google:
     def turns(self) -> int:
         return sum(b'"turnComplete":true' in data for data in self.got)
 
+    @property
+    def hears_a_turn(self) -> bool:
+        return bool(self.got) and b'"modelTurn"' in self.got[-1]
+
     def allowed(self, data: bytes) -> bool:
         """Whether a message of the gateway's own has a form that Google's has, and was due."""
         match msgspec.json.decode(data):
@@ -243,7 +250,10 @@ async def test_invariant_8_others_see_what_google_sends(tmp_path: Path) -> None:
             await until(lambda: all(c.turns >= g for c, g in goals.items()), "all go on", 30)
 
         await more()
+        teller.ending.clear()
+        await until(lambda: all(c.hears_a_turn for c in clients), "all are in mid-turn")
         system.workers[0].process.kill()
+        teller.ending.set()
         await more()
         await redis.flushall()
         await more()
