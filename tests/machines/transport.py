@@ -193,7 +193,8 @@ class ModelBus(Bus):
         self.reader_held = False
         self.late: list[tuple[bytes, Outgoing]] = []
         self._store = store
-        self._loop = loop
+        self._loop = None
+        self._model_loop = loop
         self._handler: Exchange = handler
         self._count = 0
         self._generation = 0
@@ -218,7 +219,7 @@ class ModelBus(Bus):
         if late:
             self.late += lost
         self.connected = False
-        self._loop.call(self._loop.call_later, 0.2, self.connect)
+        self._model_loop.call(self._model_loop.call_later, 0.2, self.connect)
 
     def send(self, mailbox: bytes, header: bytes, payload: bytes) -> None:
         if self.connected:
@@ -229,8 +230,8 @@ class ModelBus(Bus):
         mailbox = self._store.mailbox(name)
         if mailbox is not None:
             mailbox.unread.append(outgoing)
-        elif not self._loop.is_closed():
-            self._loop.call(self._handler.on_mailbox_gone, name)
+        elif not self._model_loop.is_closed():
+            self._model_loop.call(self._handler.on_mailbox_gone, name)
 
     def late_write(self) -> None:
         """Redis still reads from a connection that its process has given up."""
@@ -248,13 +249,13 @@ class ModelBus(Bus):
         for _ in range(count):
             outgoing = mailbox.unread.popleft()
             self._read_before.append(outgoing)
-            self._loop.call(self._handler.on_frame, frame.unpack(*outgoing))
+            self._model_loop.call(self._handler.on_frame, frame.unpack(*outgoing))
         return count > 0
 
     def read_again(self, back: int) -> None:
         """The reader's connection is new: what was not trimmed comes twice."""
         for outgoing in list(self._read_before)[-back:]:
-            self._loop.call(self._handler.on_frame, frame.unpack(*outgoing))
+            self._model_loop.call(self._handler.on_frame, frame.unpack(*outgoing))
 
 
 class ModelDispatch(Dispatch):

@@ -2,9 +2,9 @@
 
 Redis is transport only. One writer connection with one write a tick and one stream entry a tick
 and mailbox (field = frame header, value = payload, repeated); one reader connection that blocks on
-the own mailbox and trims what was handled in the same round trip. redis-py's `Connection` is driven
-directly, since concurrent commands over a pool would reorder frames. What is lost with a
-connection, the channels send again: while disconnected nothing is queued here.
+the own mailbox and trims what was handled in the same round trip. Both are `pipe.Pipe`s, since
+concurrent commands over a pool would reorder frames. What is lost with a connection, the channels
+send again: while disconnected nothing is queued here.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from livegate import frame, keys, logs, metrics
 from livegate.liveness import DEAD_POLLS, Peer, Pulse
+from livegate.pipe import Pipe, pack
 
 WATCHDOG_S = 3.0
 """No reply for this long: the connection is replaced."""
@@ -34,8 +35,7 @@ RETRY_S = 0.2
 ENTRY_BYTES = 1 << 20
 """A stream entry is ended at about this size, to bound what one read brings."""
 
-_BLOCK_MS = 1000
-_READ_COUNT = 32
+_READ = (b"XREAD", b"COUNT", b"32", b"BLOCK", b"1000", b"STREAMS")
 _LOST = (RedisError, OSError, TimeoutError)
 
 log = logs.get("bus")
@@ -102,11 +102,14 @@ class Bus:
         self._entries: dict[bytes, _Entry] = {}
         self._queue: list[_Entry] = []
         self._written: deque[bytes] = deque()
-        self._wake = asyncio.Event()
-        self._replies = asyncio.Event()
+        self._writer: Pipe | None = None
+        self._reader: Pipe | None = None
+        self._flushes = False
         self._count = 0
         self._generation = 0
-        self._last = b"0"
+        self._last = self._asked = b"0"
+        # Python 3.11 asks the kernel for the process id whenever the running loop is looked up.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._peers: dict[bytes, Peer] = {}
 
     @property
@@ -115,9 +118,16 @@ class Bus:
         return self.healthy_at > -math.inf
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that all of this runs in."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    @property
     def lapsed(self) -> bool:
         """Whether the last heartbeat is so old that this process may count as dead."""
-        return asyncio.get_running_loop().time() - self.healthy_at >= LAPSE_S
+        return self.loop.time() - self.healthy_at >= LAPSE_S
 
     def send(self, mailbox: bytes, header: bytes, payload: bytes) -> None:
         """Queue a frame for the tick's write; dropped while disconnected."""
@@ -129,7 +139,9 @@ class Bus:
             self._queue.append(entry)
         entry.fields += (header, payload)
         entry.size += len(payload)
-        self._wake.set()
+        if not self._flushes:
+            self._flushes = True
+            self.loop.call_soon(self._flush)
 
     def watch(self, mailbox: bytes) -> None:
         """Poll the heartbeat of the process behind this mailbox."""
@@ -143,8 +155,8 @@ class Bus:
         """Keep reader, writer and heartbeat alive, through any outage, until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep("writer", self._write_and_confirm))
-                group.create_task(self._keep("reader", self._read))
+                group.create_task(self._keep("writer", self._confirm, self._begin_writing))
+                group.create_task(self._keep("reader", self._take, self._begin_reading))
                 group.create_task(self._beat())
         finally:
             await self.redis.aclose()
@@ -159,103 +171,88 @@ class Bus:
         except _LOST:
             log.info("the mailbox stays until it expires")
 
-    async def _keep(self, name: str, use: Callable[[AbstractConnection], Any]) -> None:
+    async def _keep(
+        self, name: str, on_reply: Callable[[Any], None], begin: Callable[[Pipe], None]
+    ) -> None:
         while True:
-            connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+            connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+            pipe = Pipe(on_reply)
             try:
                 async with asyncio.timeout(WATCHDOG_S):
-                    await connection.connect()  # type: ignore[no-untyped-call]
-                await use(connection)
-            except* _LOST as group:
+                    await connection.connect()
+                pipe.take_over(connection)
+                begin(pipe)
+                await pipe.until_ended(WATCHDOG_S)
+            except _LOST as error:
                 if self.problem is None:
-                    log.warning("redis connection lost", connection=name, error=_text(group))
+                    log.warning("redis connection lost", connection=name, error=_text(error))
                 metrics.BUS_RECONNECTS.labels(name).inc()
             finally:
+                if self._writer is pipe:
+                    self.connected = False
                 await connection.disconnect(nowait=True)
             await asyncio.sleep(RETRY_S)
 
     # Writer
 
-    async def _write_and_confirm(self, connection: AbstractConnection) -> None:
+    def _begin_writing(self, pipe: Pipe) -> None:
         self._entries.clear()
         self._queue.clear()
         self._written.clear()
-        self._replies.clear()
+        self._writer = pipe
         self.connected = True
         self._handler.on_connected()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._write(connection))
-                group.create_task(self._confirm(connection))
-        finally:
-            self.connected = False
 
-    async def _write(self, connection: AbstractConnection) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            queue = self._queue
-            if not queue:
-                continue
-            self._queue = []
-            self._entries.clear()
-            self._written.extend(entry.mailbox for entry in queue)
-            self._replies.set()
-            metrics.BUS_WRITES.inc()
-            metrics.BUS_ENTRIES.inc(len(queue))
-            async with asyncio.timeout(WATCHDOG_S):
-                await connection.send_packed_command(
-                    b"".join(map(_xadd, queue)), check_health=False
-                )
+    def _flush(self) -> None:
+        self._flushes = False
+        queue, self._queue = self._queue, []
+        self._entries.clear()
+        if not queue or not self.connected or self._writer is None:
+            return
+        self._written.extend(entry.mailbox for entry in queue)
+        metrics.BUS_WRITES.inc()
+        metrics.BUS_ENTRIES.inc(len(queue))
+        self._writer.write(
+            b"".join([pack(b"XADD", e.mailbox, b"NOMKSTREAM", b"*", *e.fields) for e in queue]),
+            len(queue),
+        )
 
-    async def _confirm(self, connection: AbstractConnection) -> None:
-        while True:
-            if not self._written:
-                self._replies.clear()
-                await self._replies.wait()
-            async with asyncio.timeout(WATCHDOG_S):
-                try:
-                    reply = await connection.read_response(disable_decoding=True)
-                except ResponseError as error:
-                    log.warning("redis refused a write", error=str(error))
-                    reply = None
-            mailbox = self._written.popleft()
-            if reply is None:
-                self._handler.on_mailbox_gone(mailbox)
+    def _confirm(self, reply: object) -> None:
+        mailbox = self._written.popleft()
+        if isinstance(reply, ResponseError):
+            log.warning("redis refused a write", error=str(reply))
+        elif reply is not None:
+            return
+        self._handler.on_mailbox_gone(mailbox)
 
     # Reader
 
-    async def _read(self, connection: AbstractConnection) -> None:
+    def _begin_reading(self, pipe: Pipe) -> None:
+        self._reader = pipe
         self._last = b"0"
-        trim: list[tuple[Any, ...]] = []
-        while True:
-            last = self._last
-            read = (
-                "XREAD",
-                "COUNT",
-                _READ_COUNT,
-                "BLOCK",
-                _BLOCK_MS,
-                "STREAMS",
-                self.mailbox,
-                last,
-            )
-            async with asyncio.timeout(WATCHDOG_S):
-                await connection.send_packed_command(
-                    connection.pack_commands([*trim, read]), check_health=False
-                )
-                for _ in trim:
-                    await connection.read_response(disable_decoding=True)
-                reply = await connection.read_response(disable_decoding=True)
-            trim = []
-            if not reply:
-                continue
-            entries = reply[0][1]
-            for _, fields in entries:
-                self._deliver(fields)
-            if self._last is last:
-                self._last = entries[-1][0]
-            trim = [("XTRIM", self.mailbox, "MINID", _after(entries[-1][0]))]
+        self._read()
+
+    def _read(self, *trim: bytes) -> None:
+        self._asked = self._last
+        read = pack(*_READ, self.mailbox, self._asked)
+        assert self._reader is not None
+        self._reader.write(pack(*trim) + read if trim else read, 2 if trim else 1)
+
+    def _take(self, reply: Any) -> None:  # noqa: ANN401, what XREAD answers
+        if isinstance(reply, ResponseError):
+            raise reply
+        if isinstance(reply, int):
+            return  # XTRIM's
+        if reply is None:
+            self._read()
+            return
+        entries = reply[0][1]
+        for _, fields in entries:
+            self._deliver(fields)
+        last = entries[-1][0]
+        if self._last is self._asked:
+            self._last = last
+        self._read(b"XTRIM", self.mailbox, b"MINID", _after(last))
 
     def _deliver(self, fields: list[bytes]) -> None:
         for index in range(0, len(fields), 2):
@@ -271,7 +268,7 @@ class Bus:
     # Heartbeat
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         while True:
             begun = loop.time()
             try:
@@ -310,7 +307,7 @@ class Bus:
             return
         if self.was_ready and self.lapsed:
             self._handler.on_lapse()
-        self.healthy_at = asyncio.get_running_loop().time()
+        self.healthy_at = self.loop.time()
         self._say(None)
 
     async def _make_mailbox(self) -> None:
@@ -331,23 +328,12 @@ class Bus:
         self.problem = problem
 
 
-def _xadd(entry: _Entry) -> bytes:
-    """The command in Redis' wire format; redis-py packs argument by argument."""
-    mailbox, fields = entry.mailbox, entry.fields
-    head = b"*%d\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n$10\r\nNOMKSTREAM\r\n$1\r\n*\r\n"
-    parts = [head % (4 + len(fields), len(mailbox), mailbox)]
-    parts += [b"$%d\r\n%b\r\n" % (len(field), field) for field in fields]
-    return b"".join(parts)
-
-
 def _after(entry_id: bytes) -> bytes:
     milliseconds, _, number = entry_id.partition(b"-")
     return b"%b-%d" % (milliseconds, int(number) + 1)
 
 
 def _text(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
     if isinstance(error, TimeoutError):
         return f"no reply for {WATCHDOG_S:g} s"
     if isinstance(error, RedisConnectionError):

@@ -52,14 +52,10 @@ class Exchange:
         self._by_peer: dict[bytes, set[Member]] = {}
         self._budgets: dict[bytes, Budget] = {}
         self._gone: set[bytes] = set()
-        # Python 3.11 asks the kernel for the process id whenever the running loop is looked up.
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def _now(self) -> float:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop.time()
+        return self.bus.loop.time()
 
     async def run(self) -> None:
         """Run the bus and the tick until cancelled."""
