@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import msgspec
 from livegate import frame, keys, serve
@@ -17,7 +17,7 @@ from livegate_edge.app import GOOGLE_PATHS, create_app
 from livegate_edge.connection import SUBPROTOCOL, ClientConnection
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
-from livegate_edge.websocket import LeanWebSocket
+from livegate_edge.websocket import EXTENSION, LeanWebSocket
 from redis.asyncio import Redis
 from starlette.types import Message
 
@@ -37,7 +37,12 @@ def settings(**values: Any) -> EdgeSettings:
 
 @dataclass
 class Client:
-    """A client of an edge without a network, and a gateway whose outgoing frames are seen."""
+    """A client of an edge without a network, and a gateway whose outgoing frames are seen.
+
+    `direct`: its connection is a `livegate_edge.websocket.Direct`, too.
+    """
+
+    direct: ClassVar[bool] = False
 
     gateway: Gateway
     path: str = "/ws"
@@ -55,7 +60,13 @@ class Client:
         self.seq = 0
         self.epoch = 1
         subprotocols = ["other", SUBPROTOCOL] if self.livegate_v1 else []
-        scope = {"type": "websocket", "path": self.path, "subprotocols": subprotocols}
+        self._offer: Callable[[bytes], bool] = lambda _: False
+        scope = {
+            "type": "websocket",
+            "path": self.path,
+            "subprotocols": subprotocols,
+            "extensions": {EXTENSION: self} if self.direct else {},
+        }
         self.connection = ClientConnection(self.gateway, scope, self._receive, self._send)
         self.gateway.exchange.send = self._out  # type: ignore[method-assign]
 
@@ -76,9 +87,24 @@ class Client:
         if message["type"] == "websocket.close":
             self.disconnect(message["code"])
 
+    # websocket.Direct
+
+    def offer_to(self, take: Callable[[bytes], bool]) -> None:
+        self._offer = take
+
+    def can_write(self) -> bool:
+        return self.may_write.is_set() and not self.gone and self.close is None
+
+    def write(self, payload: bytes, *, binary: bool) -> None:
+        content = {"bytes": payload} if binary else {"text": payload.decode()}
+        self.sent.append({"type": "websocket.send", **content})
+
     # The client
 
     def say(self, message: str | bytes) -> None:
+        data = message.encode() if isinstance(message, str) else message
+        if self._incoming.empty() and self._offer(data):
+            return
         kind = "text" if isinstance(message, str) else "bytes"
         self._incoming.put_nowait({"type": "websocket.receive", kind: message})
 

@@ -30,11 +30,6 @@ def audio(number: int) -> dict[str, object]:
     return {"serverContent": {"modelTurn": {"parts": [AUDIO_PART]}, "n": number}}
 
 
-@pytest.fixture
-def gateway() -> Gateway:
-    return Gateway(settings())
-
-
 async def owned(client: Client) -> None:
     client.claimed()
     assert client.went_to()[0].kinds & frame.OPEN

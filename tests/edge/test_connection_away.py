@@ -10,7 +10,7 @@ from livegate.closes import Close, Closing
 from livegate_edge.gateway import Gateway
 from livegate_edge.tickets import Ticket
 
-from tests.edge.harness import GOOGLE, OTHER, SETUP, Client, connected, settings
+from tests.edge.harness import GOOGLE, OTHER, SETUP, Client, connected
 from tests.edge.resuming import (
     AUDIO,
     COMPLETE,
@@ -21,12 +21,6 @@ from tests.edge.resuming import (
     told,
 )
 from tests.support.processes import until
-
-
-@pytest.fixture
-def gateway() -> Gateway:
-    return Gateway(settings())
-
 
 # Numbers and tokens, for the page
 

@@ -30,11 +30,6 @@ from tests.support.processes import until
 
 
 @pytest.fixture
-def gateway() -> Gateway:
-    return Gateway(settings())
-
-
-@pytest.fixture
 def owned_elsewhere(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return owner(gateway, monkeypatch, Claim(EPOCH, WORKER, b""))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from livegate_edge.websocket import LARGE_BYTES, QUEUED, LeanWebSocket
+from livegate_edge.websocket import EXTENSION, LARGE_BYTES, QUEUED, LeanWebSocket
 from uvicorn import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -208,3 +208,41 @@ async def test_a_slow_client_is_waited_for_and_a_lost_one_is_not() -> None:
     with pytest.raises(ClientDisconnected):
         await lean.protocol.send(message)  # type: ignore[arg-type]
     await lean.close()
+
+
+async def test_what_is_not_taken_is_received_with_all_that_follows() -> None:
+    lean = await End(LeanWebSocket).open()
+    taken: list[bytes] = []
+
+    def take(data: bytes) -> bool:
+        if data != b"not this":
+            taken.append(data)
+        return data != b"not this"
+
+    lean.protocol.scope["extensions"][EXTENSION].offer_to(take)  # type: ignore[attr-defined]
+    for data in (b"a", b"not this", b"b"):
+        lean.protocol.data_received(frame(Opcode.TEXT, data))
+    assert taken == [b"a"]
+    assert lean.feed(iter(())) == [b"not this", b"b"]
+    lean.protocol.data_received(frame(Opcode.TEXT, b"c"))
+    assert taken == [b"a", b"c"], "all was received: it is offered again"
+    await lean.close()
+
+
+@pytest.mark.parametrize("binary", [False, True])
+async def test_what_is_written_at_once_goes_out_as_what_is_sent(*, binary: bool) -> None:
+    lean, sent = [await End(LeanWebSocket).open() for _ in range(2)]
+    assert isinstance(lean.protocol, LeanWebSocket)
+    assert lean.protocol.can_write()
+    lean.protocol.write("ü".encode(), binary=binary)
+    content = {"bytes": "ü".encode()} if binary else {"text": "ü"}
+    message: Any = {"type": "websocket.send", **content}
+    await sent.protocol.send(message)
+    assert lean.transport.written == sent.transport.written
+    lean.protocol.pause_writing()
+    assert not lean.protocol.can_write()
+    lean.protocol.resume_writing()
+    await lean.protocol.send({"type": "websocket.close", "code": 1000})
+    assert not lean.protocol.can_write()
+    await lean.close()
+    await sent.close()

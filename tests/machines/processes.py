@@ -273,14 +273,19 @@ class ModelUpstream:
 
     # The worker's side
 
-    async def send(self, payload: bytes) -> None:
-        if not self.open:
-            return
-        self.worker.on_write(self, payload)
-        self.up.put(payload)
-        while self._held_bytes > SOCKET_BYTES and self.open:
+    @property
+    def writable(self) -> bool:
+        return self._held_bytes <= SOCKET_BYTES or not self.open
+
+    async def until_writable(self) -> None:
+        while not self.writable:
             self._writer = self.worker.loop.create_future()
             await self._writer
+
+    def send(self, payload: bytes) -> None:
+        if self.open:
+            self.worker.on_write(self, payload)
+            self.up.put(payload)
 
     @property
     def _held_bytes(self) -> int:

@@ -60,7 +60,7 @@ async def test_headers_go_into_the_handshake_and_messages_up_as_text() -> None:
 
     async with server(handler) as url:
         upstream = await dial(f"{url}/ws/path?x=1")
-        await upstream.send('{"a":"ü"}'.encode())
+        upstream.send('{"a":"ü"}'.encode())
         await upstream.close()
     headers, path, message = seen
     assert isinstance(headers, Headers)
@@ -80,7 +80,7 @@ async def test_text_and_binary_come_down_as_bytes_to_the_end() -> None:
         upstream = await dial(url)
         assert await heard(upstream) == ["ü".encode(), b"\xff"]
         assert (upstream.close_code, upstream.close_reason) == (1011, "RESOURCE_EXHAUSTED: später")
-        await upstream.send(b"after the end")
+        upstream.send(b"after the end")
         await upstream.close()
 
 
@@ -205,7 +205,7 @@ async def test_tls_is_spoken_with_a_server_that_is_who_it_says(
                 await dial(f"wss://localhost:{port}")
             return
         upstream = await dial(f"wss://localhost:{port}", max_bytes=1 << 20)
-        await upstream.send(b"x" * 500_000)
+        upstream.send(b"x" * 500_000)
         assert await heard(upstream) == [b"x" * 500_000]
         assert (upstream.close_code, upstream.close_reason) == (1011, "over TLS")
 
@@ -248,7 +248,7 @@ async def test_what_a_handler_raises_closes_the_connection_and_is_told() -> None
 
     async with server(handler) as url:
         upstream = await dial(url)
-        await upstream.send(b"now")
+        upstream.send(b"now")
         with pytest.raises(LookupError, match="mine"):
             await upstream.read(broken)
         await upstream.close()
@@ -288,11 +288,14 @@ async def test_a_slow_server_is_waited_for() -> None:
         sent = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.5):  # until nothing fits any more
-                while sent < 100_000:
-                    await upstream.send(b"x" * 10_000)
+                while sent < 10_000:
+                    await upstream.until_writable()
+                    upstream.send(b"x" * 10_000)
                     sent += 1
         assert sent < 10_000, "what the sockets hold is bounded"
+        assert not upstream.writable
         reads.set()
-        await upstream.send(b"last")
+        await upstream.until_writable()
+        upstream.send(b"last")
         await upstream.close()
     assert count == sent + 1

@@ -38,6 +38,9 @@ ENTRY_BYTES = 1 << 20
 _READ = (b"XREAD", b"COUNT", b"32", b"BLOCK", b"1000", b"STREAMS")
 _LOST = (RedisError, OSError, TimeoutError)
 
+_frames_in = metrics.BUS_FRAMES.labels("in")
+_frames_out = metrics.BUS_FRAMES.labels("out")
+
 log = logs.get("bus")
 
 
@@ -212,6 +215,7 @@ class Bus:
         self._written.extend(entry.mailbox for entry in queue)
         metrics.BUS_WRITES.inc()
         metrics.BUS_ENTRIES.inc(len(queue))
+        _frames_out.inc(sum(len(entry.fields) for entry in queue) // 2)
         self._writer.write(
             b"".join([pack(b"XADD", e.mailbox, b"NOMKSTREAM", b"*", *e.fields) for e in queue]),
             len(queue),
@@ -255,6 +259,7 @@ class Bus:
         self._read(b"XTRIM", self.mailbox, b"MINID", _after(last))
 
     def _deliver(self, fields: list[bytes]) -> None:
+        _frames_in.inc(len(fields) // 2)
         for index in range(0, len(fields), 2):
             if not fields[index]:
                 continue

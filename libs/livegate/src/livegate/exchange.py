@@ -16,9 +16,6 @@ from livegate.liveness import Pulse
 
 TICK_S = 1.0
 
-_up = metrics.BUS_FRAMES.labels("in")
-_down = metrics.BUS_FRAMES.labels("out")
-
 
 class Member(Protocol):
     """A session at this process."""
@@ -91,7 +88,6 @@ class Exchange:
         if not mailbox:
             return
         for header, payload in frames:
-            _down.inc()
             self.bus.send(mailbox, header, payload)
 
     def _part(self, member: Member) -> None:
@@ -110,7 +106,6 @@ class Exchange:
 
     def on_frame(self, incoming: frame.Frame) -> None:
         """See `bus.Handler`."""
-        _up.inc()
         member = self.members.get(incoming.session)
         if member is not None:
             member.on_frame(incoming, self._now)

@@ -30,6 +30,7 @@ from livegate_edge.outputs import (
 )
 from livegate_edge.session import EdgeSession
 from livegate_edge.tickets import Ticket, TicketError
+from livegate_edge.websocket import EXTENSION, Direct
 
 if TYPE_CHECKING:
     from livegate_edge.gateway import Gateway
@@ -56,13 +57,17 @@ class ClientConnection:
         self._resumption: setups.Resumption | None = None
         self._is_live = False
         self._session: EdgeSession | None = None
+        self._direct: Direct | None = scope.get("extensions", {}).get(EXTENSION)
+        self._reads = False
         self._downlink = Downlink(
             send,
+            self._direct,
             binary=scope["path"].rstrip("/") != "/ws",
             numbered=self._livegate_v1,
             on_gone=self._consumed,
             on_drained=self._drained,
         )
+        self._loop = asyncio.get_running_loop()
         self._gate = asyncio.Event()
         self._gate.set()
         self._closing: Closing | None = None
@@ -117,13 +122,15 @@ class ClientConnection:
 
     async def run(self) -> None:
         """Serve the connection to its end. The client's ordinary leaving is no error."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         message = await self._receive()
         if message["type"] != "websocket.connect":
             return
         subprotocol = SUBPROTOCOL if self._livegate_v1 else None
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
         self._incoming.heard_at = self._begun_at = loop.time()
+        if self._direct is not None:
+            self._direct.offer_to(self._take)
         with metrics.EDGE_CONNECTIONS.track_inprogress():
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._downlink.run())
@@ -157,13 +164,13 @@ class ClientConnection:
 
     def supersede(self) -> None:
         """Its client has another connection to this edge."""
-        self._apply(self.session.supersede(), asyncio.get_running_loop().time())
+        self._apply(self.session.supersede(), self._loop.time())
 
     def _part(self, closing: Closing, *, away: bool) -> None:
         session = self._session
         if session is None:
             return
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         lost = away and not (self._livegate_v1 and self._incoming.said_bye)
         self._apply(session.client_lost(now) if lost else session.client_left(closing, now), now)
 
@@ -194,17 +201,33 @@ class ClientConnection:
             if not await self._read_setup():
                 return
             while await self._gate.wait():
+                self._reads = not self._incoming.is_ahead
                 data = await self._incoming.message()
+                self._reads = False
                 if data is None:
                     return
+                await self._gate.wait()
                 self._uplink(data)
         except Rejected as rejected:
             self.finish(rejected.closing)
             await self._incoming.until_disconnected()
 
+    def _take(self, data: bytes) -> bool:
+        """A message that `_read` would get next: most need not wait for its turn."""
+        if not self._reads or self._closing is not None or not self._gate.is_set():
+            return False
+        if len(data) > self._incoming.max_bytes:
+            return False
+        self._incoming.heard_at = self._loop.time()
+        try:
+            self._uplink(data)
+        except Rejected:
+            return False
+        return True
+
     async def _read_setup(self) -> bool:
         patience_s = self._settings.setup_timeout_s
-        deadline = asyncio.get_running_loop().time() + patience_s
+        deadline = self._loop.time() + patience_s
         while self._session is None:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -240,7 +263,7 @@ class ClientConnection:
             raise Rejected(Closing.of(Close.BAD_MESSAGE, str(error))) from None
         except models.UnknownModelError as error:
             raise Rejected(Closing.of(Close.UNKNOWN_MODEL, str(error))) from None
-        now = self._setup_at = asyncio.get_running_loop().time()
+        now = self._setup_at = self._loop.time()
         sealed = told.token or (self._resumption and self._resumption.handle)
         if sealed:
             await self._come_back(setup, sealed, told.ack)
@@ -260,10 +283,11 @@ class ClientConnection:
 
     def _new_session(self, session: bytes, setup: msgspec.Raw) -> EdgeSession:
         may_return = self._livegate_v1 or self._resumption is not None
+        self._downlink.tells = may_return and not self._livegate_v1
         return EdgeSession(
             session,
             setup,
-            asyncio.get_running_loop().time(),
+            self._loop.time(),
             self._settings.owner_timeout_s,
             mailbox=self._gateway.mailbox,
             away_s=self._settings.resume_window_s if may_return else 0,
@@ -294,13 +318,13 @@ class ClientConnection:
             has=has,
             fresh=secrets.token_bytes(16),
         )
-        self._apply(outputs, asyncio.get_running_loop().time())
+        self._apply(outputs, self._loop.time())
         if session.full:
             self._gate.clear()
 
     async def _claim(self, ticket: Ticket) -> Claim | None:
         """The claim, unless the client goes meanwhile: it may have the session elsewhere by now."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         claiming = loop.create_task(self._gateway.claim(ticket.session, ticket.epoch))
         early = self._incoming.ahead()
         patience_s = self._settings.owner_timeout_s

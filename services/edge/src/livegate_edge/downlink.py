@@ -1,8 +1,10 @@
-"""What a client is to be told: queued in order, numbered where it would count wrongly, written."""
+"""What a client is to be told: in order, numbered where it would count wrongly, written at once or
+queued while its socket is full.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from livegate import frame, metrics
 from livegate.closes import Closing
@@ -10,6 +12,7 @@ from starlette.types import Send
 
 from livegate_edge import notices
 from livegate_edge.outputs import Relay
+from livegate_edge.websocket import Direct
 
 NOTICE = 0
 """The kinds of a queued notice: a `livegate.v1` client doesn't count it."""
@@ -19,11 +22,15 @@ ANNOUNCED = 1 << 31
 
 
 class Downlink:
-    """One connection's way to its client. `next` is the number that the client expects."""
+    """One connection's way to its client. `next` is the number that the client expects.
+
+    `tells`: whether `on_drained` is of use at all.
+    """
 
     def __init__(
         self,
         send: Send,
+        direct: Direct | None = None,
         *,
         binary: bool,
         numbered: bool,
@@ -32,13 +39,16 @@ class Downlink:
     ) -> None:
         """`on_gone`: a message of the session is written or discarded; `on_drained`: all is."""
         self.next = 1
+        self.tells = True
         self._send = send
+        self._direct = direct
         self._binary = binary
         self._numbered = numbered
         self._on_gone = on_gone
         self._on_drained = on_drained
         self._relays: deque[Relay] = deque()
         self._closing: Closing | None = None
+        self._writing = False
         self._wake = asyncio.Event()
 
     @property
@@ -47,11 +57,21 @@ class Downlink:
         return sum(len(relay.payload) for relay in self._relays if relay.seq)
 
     def put(self, relay: Relay) -> None:
-        """Queue a message; one that says `interrupted` first discards the audio before it."""
+        """Write or queue it; if it says `interrupted`, the audio queued before it is discarded."""
         if relay.kinds & frame.INTERRUPTED:
             self._flush()
         self._relays.append(relay)
-        self._wake.set()
+        if self._direct is not None and not self._writing:
+            self._write_directly(self._direct)
+        if self._relays or self.tells:
+            self._wake.set()
+
+    def _write_directly(self, direct: Direct) -> None:
+        while self._relays and direct.can_write():
+            relay = self._relays.popleft()
+            for payload in self._payloads(relay):
+                direct.write(payload if self._binary else _utf8(payload), binary=self._binary)
+            self._gone(relay)
 
     def _flush(self) -> None:
         flushed = [queued.kinds == frame.AUDIO for queued in self._relays]
@@ -82,11 +102,13 @@ class Downlink:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                self._writing = True
                 while self._relays:
                     relay = self._relays.popleft()
-                    if not relay.kinds & frame.SKIP:
-                        await self._write(relay)
+                    for payload in self._payloads(relay):
+                        await self._write(payload)
                     self._gone(relay)
+                self._writing = False
                 self._on_drained()
                 if self._closing is not None:
                     code = self._closing.code(livegate_v1=self._numbered)
@@ -100,15 +122,22 @@ class Downlink:
         if relay.kinds & ANNOUNCED == 0 and relay.kinds != NOTICE:
             self._on_gone(relay)
 
-    async def _write(self, relay: Relay) -> None:
+    def _payloads(self, relay: Relay) -> Iterator[bytes]:
+        """What to write of it."""
+        if relay.kinds & frame.SKIP:
+            return
         if self._numbered and relay.kinds != NOTICE:
             if relay.seq != self.next:
-                await self._write_one(notices.notice(next=relay.seq))
+                yield notices.notice(next=relay.seq)
             self.next = relay.seq + 1
-        await self._write_one(relay.payload)
+        yield relay.payload
 
-    async def _write_one(self, payload: bytes) -> None:
+    async def _write(self, payload: bytes) -> None:
         if self._binary:
             await self._send({"type": "websocket.send", "bytes": payload})
         else:
             await self._send({"type": "websocket.send", "text": payload.decode(errors="replace")})
+
+
+def _utf8(payload: bytes) -> bytes:
+    return payload if payload.isascii() else payload.decode(errors="replace").encode()

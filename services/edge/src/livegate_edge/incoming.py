@@ -25,8 +25,8 @@ class Incoming:
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self.heard_at = 0.0
         self.said_bye = False
+        self.max_bytes = max_bytes
         self._receive = receive
-        self._max_bytes = max_bytes
         self._early: asyncio.Task[Message] | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -44,10 +44,15 @@ class Incoming:
         data = message.get("bytes")
         if data is None:
             data = message["text"].encode()
-        if len(data) > self._max_bytes:
-            text = f"a message of {len(data)} bytes; {self._max_bytes} are allowed"
+        if len(data) > self.max_bytes:
+            text = f"a message of {len(data)} bytes; {self.max_bytes} are allowed"
             raise Rejected(Closing.of(Close.TOO_BIG, text))
         return data  # type: ignore[no-any-return]
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the next message was listened for already."""
+        return self._early is not None
 
     async def until_disconnected(self) -> None:
         """Read on, for nothing but the end."""

@@ -5,13 +5,16 @@ instead of the tens in the general protocol. Whatever is not ordinary (handshake
 fragments, frames that break the rules) is the general protocol's, which gets whole frames.
 """
 
+from collections.abc import Callable
+from http import HTTPStatus
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from uvicorn import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.http11 import Request
 
 try:
     from websockets.speedups import apply_mask
@@ -23,6 +26,25 @@ QUEUED: Final = 8
 
 LARGE_BYTES: Final = 64 << 10
 """After a message of this size nothing is read before it was asked for."""
+
+EXTENSION: Final = "livegate.direct"
+"""In a scope's `extensions`: this connection's `Direct`."""
+
+
+class Direct(Protocol):
+    """A connection without a task switch a message, beside ASGI's `receive` and `send`."""
+
+    def offer_to(self, take: Callable[[bytes], bool]) -> None:
+        """Call `take` with each message that nothing unreceived stands before. What it does not
+        take (False) is received.
+        """
+
+    def can_write(self) -> bool:
+        """Whether the connection is open and its buffer has room."""
+
+    def write(self, payload: bytes, *, binary: bool) -> None:
+        """Send a message while `can_write()`; text is UTF-8."""
+
 
 _TEXT, _BINARY = 0x81, 0x82  # with FIN, without extension bits
 _MASKED = 0x80
@@ -45,6 +67,18 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         self._missing = 0
         self._general = False
         self._max_bytes = config.ws_max_size
+        self._offer: Callable[[bytes], bool] | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """The client asks for a WebSocket."""
+        super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            extensions: Any = self.scope["extensions"]
+            extensions[EXTENSION] = self
+
+    def offer_to(self, take: Callable[[bytes], bool]) -> None:
+        """See `Direct`."""
+        self._offer = take
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -95,6 +129,8 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         if first == _TEXT and not payload.isascii() and not _is_utf8(payload):
             super().data_received(data[at:end])
         elif not self.close_sent:
+            if self._offer is not None and self.queue.empty() and self._offer(payload):
+                return
             self.queue.put_nowait({"type": "websocket.receive", "bytes": payload})
             full = self.queue.qsize() >= QUEUED or len(payload) >= LARGE_BYTES
             if full and not self.read_paused:
@@ -115,9 +151,25 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         if self.disconnected or self.transport.is_closing():
             raise ClientDisconnected
         payload = message.get("bytes")
-        first = _BINARY
         if payload is None:
-            payload, first = message["text"].encode(), _TEXT
+            self._write(message["text"].encode(), _TEXT)
+        else:
+            self._write(payload, _BINARY)
+
+    def can_write(self) -> bool:
+        """See `Direct`."""
+        return (
+            self.writable.is_set()
+            and self.handshake_complete
+            and not self.close_sent
+            and not self.transport.is_closing()
+        )
+
+    def write(self, payload: bytes, *, binary: bool) -> None:
+        """See `Direct`."""
+        self._write(payload, _BINARY if binary else _TEXT)
+
+    def _write(self, payload: bytes, first: int) -> None:
         size = len(payload)
         if size < 126:
             header = _out_small(first, size)

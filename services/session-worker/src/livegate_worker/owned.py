@@ -48,7 +48,9 @@ class OwnedSession:
             resumable=worker.settings.resumable,
         )
         self._offer = offer
-        self._wake = asyncio.Event()
+        self._upstream: Upstream | None = None
+        self._sending = False
+        self._blocked = asyncio.Event()
         self._connects: asyncio.Queue[Connect] = asyncio.Queue(1)
         self._over = asyncio.Event()
         self._close_upstream = asyncio.Event()
@@ -159,7 +161,7 @@ class OwnedSession:
                     resumable=self._worker.settings.resumable,
                     handle=order.handle,
                 )
-                await upstream.send(setup)
+                upstream.send(setup)
                 self._apply(self._machine.connected(self._now))
                 closed = await self._relay(upstream)
             finally:
@@ -209,12 +211,16 @@ class OwnedSession:
 
     async def _relay(self, upstream: Upstream) -> tuple[int, str] | None:
         """Until the connection ends: the code and reason; None if the machine wanted its end."""
-        async with asyncio.TaskGroup() as group:
-            writer = group.create_task(self._write(upstream))
-            closer = group.create_task(self._close_when_told(upstream))
-            await upstream.read(self._heard)
-            writer.cancel()
-            closer.cancel()
+        self._upstream = upstream
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write_when_unblocked(upstream))
+                closer = group.create_task(self._close_when_told(upstream))
+                await upstream.read(self._heard)
+                writer.cancel()
+                closer.cancel()
+        finally:
+            self._upstream = None
         if self._close_upstream.is_set():
             return None
         metrics.WORKER_UPSTREAM_CLOSES.labels(str(upstream.close_code)).inc()
@@ -223,14 +229,30 @@ class OwnedSession:
     def _heard(self, message: bytes) -> None:
         self._apply(self._machine.on_upstream(message, self._now))
 
-    async def _write(self, upstream: Upstream) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
+    def _write(self) -> None:
+        """Write what may go upstream now."""
+        upstream = self._upstream
+        if upstream is None or self._sending:
+            return
+        self._sending = True
+        try:
             self._check_heartbeat()
-            while (payload := self._machine.next_upstream(self._now)) is not None:
-                await upstream.send(payload)
+            while upstream.writable:
+                payload = self._machine.next_upstream(self._now)
+                if payload is None:
+                    return
+                upstream.send(payload)
                 self._apply(self._machine.sent_upstream(self._now))
+            self._blocked.set()
+        finally:
+            self._sending = False
+
+    async def _write_when_unblocked(self, upstream: Upstream) -> None:
+        while True:
+            await self._blocked.wait()
+            self._blocked.clear()
+            await upstream.until_writable()
+            self._write()
 
     async def _close_when_told(self, upstream: Upstream) -> None:
         await self._close_upstream.wait()
@@ -264,4 +286,4 @@ class OwnedSession:
             elif isinstance(output, Forget):
                 self._over.set()
         if self._machine.has_uplink:
-            self._wake.set()
+            self._write()

@@ -124,12 +124,17 @@ class Upstream(WSListener):
 
     # The session's side
 
-    async def send(self, payload: bytes) -> None:
-        """Send a message as text; waits while the socket's buffer is full. After the end, nothing
-        happens: `read` tells the end.
-        """
-        if not self._writable.is_set():
-            await self._writable.wait()
+    @property
+    def writable(self) -> bool:
+        """Whether the socket's buffer has room."""
+        return self._writable.is_set()
+
+    async def until_writable(self) -> None:
+        """Wait for room, or for the end."""
+        await self._writable.wait()
+
+    def send(self, payload: bytes) -> None:
+        """Send a message as text. After the end, nothing happens: `read` tells the end."""
         if not self._transport.is_close_frame_sent:
             self._transport.send(WSMsgType.TEXT, payload)
 
