@@ -47,6 +47,7 @@ class Direct(Protocol):
 
 
 _TEXT, _BINARY = 0x81, 0x82  # with FIN, without extension bits
+_ORDINARY = (_TEXT, _BINARY)
 _MASKED = 0x80
 _MASK_BYTES = 4
 _short = Struct("!H")
@@ -102,29 +103,26 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         """Every whole frame; the rest is kept with how much of it is missing at least."""
         at, size = 0, len(data)
         while not self.transport.is_closing():
-            end = _end_of_frame(data, at, size)
-            if self._is_too_big(data, at, size):
+            body, length = _length(data, at, size)
+            if length > self._max_bytes:
                 self._general = True
                 super().data_received(data[at:])
                 return
+            end = body + length
             if end > size:
                 self._missing = end - size
                 if at < size:
                     self._chunks.append(data[at:])
                 return
-            self._frame(data, at, end)
+            self._frame(data, at, body, end)
             at = end
 
-    def _is_too_big(self, data: bytes, at: int, size: int) -> bool:
-        return size - at >= 2 and _length(data, at, size)[1] > self._max_bytes
-
-    def _frame(self, data: bytes, at: int, end: int) -> None:
+    def _frame(self, data: bytes, at: int, body: int, end: int) -> None:
         first = data[at]
-        ordinary = first in (_TEXT, _BINARY) and data[at + 1] & _MASKED and not self._is_fragmented
+        ordinary = first in _ORDINARY and data[at + 1] & _MASKED and not self._is_fragmented
         if not ordinary:
             super().data_received(data[at:end])
             return
-        body, _ = _length(data, at, end)
         payload = apply_mask(data[body:end], data[body - _MASK_BYTES : body])
         if first == _TEXT and not payload.isascii() and not _is_utf8(payload):
             super().data_received(data[at:end])
@@ -181,7 +179,9 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
 
 
 def _length(data: bytes, at: int, size: int) -> tuple[int, int]:
-    """Where a frame's payload begins, and its length in bytes; 0 while that is not known."""
+    """Where the payload of the frame at `at` begins, and its length (bytes), as far as known."""
+    if size - at < 2:
+        return at + 2, 0
     second = data[at + 1]
     length = second & 127
     body = at + 2
@@ -192,14 +192,6 @@ def _length(data: bytes, at: int, size: int) -> tuple[int, int]:
         length = _long.unpack_from(data, body)[0] if size >= body + 8 else 0
         body += 8
     return body + _MASK_BYTES * (second >= _MASKED), length
-
-
-def _end_of_frame(data: bytes, at: int, size: int) -> int:
-    """Where the frame at `at` ends, as far as is known."""
-    if size - at < 2:
-        return at + 2
-    body, length = _length(data, at, size)
-    return body + length
 
 
 def _is_utf8(payload: bytes) -> bool:
