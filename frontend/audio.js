@@ -1,6 +1,9 @@
 // @ts-check
 /** The page's one AudioContext, at the device's own rate, with both worklets loaded. */
 
+const TRIES = 4;
+const PAUSE_MS = 500;
+
 /** @type {AudioContext | null} */
 let context = null;
 /** @type {Promise<AudioContext> | null} */
@@ -51,11 +54,21 @@ export function setAudioSession(talking) {
   if (audioSession) audioSession.type = talking ? "play-and-record" : "auto";
 }
 
-/** @param {AudioContext} made */
-async function load(made) {
-  await Promise.all([
-    made.audioWorklet.addModule(new URL("worklets/capture-worklet.js", import.meta.url)),
-    made.audioWorklet.addModule(new URL("worklets/playback-worklet.js", import.meta.url)),
-  ]);
+/**
+ * @param {AudioContext} made
+ * @param {number} tries the line may be bad just now
+ * @returns {Promise<AudioContext>}
+ */
+async function load(made, tries = TRIES) {
+  try {
+    await Promise.all([
+      made.audioWorklet.addModule(new URL("worklets/capture-worklet.js", import.meta.url)),
+      made.audioWorklet.addModule(new URL("worklets/playback-worklet.js", import.meta.url)),
+    ]);
+  } catch (error) {
+    if (tries <= 1 || !(error instanceof DOMException)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    return load(made, tries - 1);
+  }
   return made;
 }

@@ -41,6 +41,12 @@ def check(told: Told, kind: Kind, close: Close, reason: str | None = None) -> No
         assert text == reason
 
 
+async def missing(system: Stack, part: str) -> bool:
+    """Whether the edge says that this is missing."""
+    async with httpx.AsyncClient(base_url=system.http) as http:
+        return any(part in text for text in (await http.get("/api/status")).json()["missing"])
+
+
 async def ask(client: ClientConnection, *messages: object) -> None:
     """Send them: bytes as they are, else as JSON."""
     for message in messages:
@@ -214,6 +220,7 @@ async def test_invariant_9_what_an_operator_sees(tmp_path: Path) -> None:
         await system.workers[0].stop()
         async with running("no-broker", *python("livegate_worker"), folder=tmp_path, env=no_broker):
             tell = Close.BROKER_UNAVAILABLE
+            await until(lambda: missing(system, "token broker"), "a worker lacks its broker")
             await each(tell, lambda kind: until_closed(url, kind, SETUP))
         await each(Close.NO_WORKER, lambda kind: until_closed(url, kind, SETUP))
         await redis_part.aclose()
