@@ -2,7 +2,6 @@
 
 import asyncio
 
-import uvloop
 from livegate import logs, serve
 from livegate.settings import fail
 
@@ -37,4 +36,4 @@ if __name__ == "__main__":
     if not (settings.frontend_dir / "index.html").is_file():
         fail(f"FRONTEND_DIR: {settings.frontend_dir} has no index.html; name the page's folder")
     logs.configure("edge", settings.log_level, settings.log_format)
-    uvloop.run(main(settings))
+    serve.start(main(settings))

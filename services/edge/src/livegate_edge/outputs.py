@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from livegate.closes import Closing
 from livegate.link import Attach, Detach, Forget, Outgoing, SendTo
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(msgspec.Struct, frozen=True, gc=False):
     """Give this message to the client; `kinds` of `frame`, `seq` its downlink number."""
 
     kinds: int

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import uvloop
 from livegate import logs, serve
 from livegate.settings import fail
 from starlette.requests import Request
@@ -39,4 +38,4 @@ if __name__ == "__main__":
     if problem:
         fail(problem)
     logs.configure("session-worker", settings.log_level, settings.log_format)
-    uvloop.run(main(settings))
+    serve.start(main(settings))

@@ -5,9 +5,9 @@ kept here, so that a new upstream connection can be told it again, in order.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from zlib import crc32
 
+import msgspec
 from livegate import frame
 
 HOLD_S = 10.0
@@ -20,8 +20,7 @@ UNINDEXED_S = 1.0
 """A handle without an index covers what was sent at least this long before it."""
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct, gc=False):
     """A message: its uplink number, `frame` kinds and payload.
 
     A message of the gateway's own stands behind the client's with its `seq` and is never copied.

@@ -5,9 +5,8 @@ import ssl
 import time
 from pathlib import Path
 
-import uvloop
 from livegate import logs, models
-from livegate.serve import bind, run, stop_signal
+from livegate.serve import bind, run, start, stop_signal
 from livegate.settings import fail
 
 from livegate_simulator import admin, scenario, server
@@ -25,7 +24,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with 2 if it can't start as configured."""
     settings = SimulatorSettings.load()
     logs.configure("simulator", settings.log_level, settings.log_format)
-    uvloop.run(_serve(settings))
+    start(_serve(settings))
 
 
 async def _serve(settings: SimulatorSettings) -> None:

@@ -4,9 +4,8 @@ import asyncio
 import itertools
 import time
 
-import uvloop
 from livegate import logs, metrics
-from livegate.serve import admin_app, run, stop_signal
+from livegate.serve import admin_app, run, start, stop_signal
 from livegate.settings import fail, read_secret
 
 from livegate_broker.app import broker_app
@@ -44,7 +43,7 @@ def main() -> None:
             credential=found.kind,
             quota_project=found.quota_project,
         )
-    uvloop.run(_serve(settings, source, secret, say))
+    start(_serve(settings, source, secret, say))
 
 
 def await_file(settings: BrokerSettings) -> None:
