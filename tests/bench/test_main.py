@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.__main__ import draw, machine, options
+from tests.bench import chart, result
+from tests.bench.__main__ import STORED, draw, machine, options
 from tests.bench.parts import PARTS, QUICK
 from tests.bench.result import Result
 
@@ -54,3 +55,7 @@ def test_the_chart_is_drawn_from_what_is_stored(tmp_path: Path) -> None:
 
 def test_the_machine_is_described_but_not_named() -> None:
     assert set(machine()) == {"cpu", "cores", "linux", "python"}
+
+
+def test_the_chart_in_the_readme_is_of_the_stored_result() -> None:
+    assert STORED.with_suffix(".svg").read_text() == chart.draw(result.load(STORED))

@@ -1,8 +1,10 @@
 """What is on its way to the model, and what a new connection must be told again."""
 
+from zlib import crc32
+
 import pytest
 from livegate import frame
-from livegate_worker.outbox import HOLD_S, Entry, Outbox
+from livegate_worker.outbox import CHECKS, HOLD_S, Entry, Outbox
 
 
 def entry(seq: int, kinds: int = frame.TEXT, queued_at: float = 0.0) -> Entry:
@@ -168,3 +170,18 @@ def test_an_injected_message_that_no_handle_covers_holds_back_no_number() -> Non
     take_all(outbox)
     outbox.saved(2, 0.0)
     assert outbox.released == 2
+
+
+@pytest.mark.parametrize("may_repeat", [False, True])
+def test_what_is_safe_is_known_by_number_and_check_if_it_may_come_again(
+    *, may_repeat: bool
+) -> None:
+    outbox = Outbox(0, may_repeat=may_repeat)
+    for seq in range(1, CHECKS + 3):
+        outbox.push(entry(seq))
+    outbox.inject(frame.TEXT, b"the gateway's own", CHECKS + 2, 0.0)
+    take_all(outbox)
+    outbox.saved(CHECKS + 3, 1.0)
+    assert outbox.released == CHECKS + 2
+    newest = [(seq, crc32(b"m%d" % seq)) for seq in range(3, CHECKS + 3)]
+    assert outbox.checks == (newest if may_repeat else [])

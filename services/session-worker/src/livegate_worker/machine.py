@@ -168,7 +168,7 @@ class Session:
         self.link.sender = Sender(released=incoming.received)
         self.link.sender.budget = budget
         self.link.receiver = Receiver(self._record.released)
-        self._outbox = Outbox(self._record.released)
+        self._outbox = Outbox(self._record.released, may_repeat=self._record.away_s > 0)
         # A client that has had downlink messages has had its setupComplete.
         self._introduced = incoming.received > 0
         if not self._is_new:
@@ -263,7 +263,7 @@ class Session:
             accepted=self.link.receiver.accepted,
             copies=len(copies),
             position=self.link.sender.released,
-            checks=list(self._outbox.checks),
+            checks=self._outbox.checks,
             settled=self._settled,
             unheard=self._unheard,
         )

@@ -41,10 +41,11 @@ class Entry(msgspec.Struct, gc=False):
 class Outbox:
     """The messages of one session at its owner."""
 
-    def __init__(self, released: int) -> None:
+    def __init__(self, released: int, *, may_repeat: bool = True) -> None:
+        """`may_repeat`: its client may come back and say again what is safe."""
         self.released = released
         self.expired = 0
-        self.checks: deque[tuple[int, int]] = deque(maxlen=CHECKS)
+        self._checks: deque[int] = deque(maxlen=CHECKS if may_repeat else 0)
         self._waiting: deque[Entry] = deque()
         self._sent: deque[Entry] = deque()
         self._index = 0
@@ -63,6 +64,11 @@ class Outbox:
         entries = (*self._sent, *self._waiting)
         kept = [entry for entry in entries if entry.payload and not entry.injected]
         return sorted(kept, key=lambda entry: entry.seq)
+
+    @property
+    def checks(self) -> list[tuple[int, int]]:
+        """Number and CRC-32 of the newest messages that are safe."""
+        return [divmod(check, 1 << 32) for check in self._checks]
 
     @property
     def busy(self) -> bool:
@@ -94,8 +100,8 @@ class Outbox:
         while self._sent and _is_covered(self._sent[0], index, now):
             entry = self._sent.popleft()
             last = max(last, entry.seq)
-            if entry.payload and not entry.injected:
-                self.checks.append((entry.seq, crc32(entry.payload)))
+            if self._checks.maxlen and entry.payload and not entry.injected:
+                self._checks.append((entry.seq << 32) + crc32(entry.payload))
         # An answer may have overtaken what waits: that is not safe yet.
         entries = (*self._sent, *self._waiting)
         kept = min((e.seq for e in entries if not e.injected), default=last + 1)
