@@ -105,7 +105,7 @@ async def main(chosen: Options) -> int:
                 await PARTS[name](place, chosen.plan, found)
     finally:
         result.store(found, chosen.report)
-        image = draw(found, chosen.report)
+        image = draw(result.load(chosen.report), chosen.report)  # as it is stored: rounded
         sys.stdout.write(table.render(found) + "\n")
         say(f"{chosen.report} has every figure, {image} the chart")
     return 1 if found.faults else 0
