@@ -17,6 +17,7 @@ from livegate_edge.app import GOOGLE_PATHS, create_app
 from livegate_edge.connection import SUBPROTOCOL, ClientConnection
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
+from livegate_edge.users import ANONYMOUS, User
 from livegate_edge.websocket import EXTENSION, LeanWebSocket
 from redis.asyncio import Redis
 from starlette.types import Message
@@ -47,6 +48,7 @@ class Client:
     gateway: Gateway
     path: str = "/ws"
     livegate_v1: bool = False
+    user: User = ANONYMOUS
     frames: list[tuple[bytes, Frame]] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ class Client:
             "path": self.path,
             "subprotocols": subprotocols,
             "extensions": {EXTENSION: self} if self.direct else {},
+            "user": self.user,
         }
         self.connection = ClientConnection(self.gateway, scope, self._receive, self._send)
         self.gateway.exchange.send = self._out  # type: ignore[method-assign]
@@ -172,10 +175,15 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def connected(
-    gateway: Gateway, path: str = "/ws", *, livegate_v1: bool = False, setup: str | None = SETUP
+    gateway: Gateway,
+    path: str = "/ws",
+    *,
+    livegate_v1: bool = False,
+    setup: str | None = SETUP,
+    user: User = ANONYMOUS,
 ) -> AsyncIterator[Client]:
     """A client; with `setup` its session has begun. Its connection must have ended at the end."""
-    client = Client(gateway, path, livegate_v1)
+    client = Client(gateway, path, livegate_v1, user)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(client.connection.run())
         await until(lambda: client.sent, "the upgrade is answered")

@@ -13,6 +13,7 @@ from livegate_edge.gateway import Gateway
 from livegate_edge.outputs import OfferSession
 from livegate_edge.session import State
 from livegate_edge.tickets import Ticket, Tickets
+from livegate_edge.users import ANONYMOUS, User
 
 from tests.edge.harness import GOOGLE, OTHER, WORKER, connected, settings
 from tests.edge.resuming import (
@@ -203,12 +204,14 @@ def as_handle(text: str) -> str:
     ("bring", "livegate_v1", "code"),
     [(as_token, True, 4002), (as_handle, True, 4002), (as_handle, False, 1008)],
 )
-@pytest.mark.parametrize("text", ["x", "A" * 20_000, "foreign"])
+@pytest.mark.parametrize("text", ["x", "A" * 20_000, "foreign", "another user's"])
 async def test_a_bad_ticket_never_becomes_a_new_session(
     gateway: Gateway, bring: Bring, livegate_v1: bool, code: int, text: str
 ) -> None:
     if text == "foreign":
         text = Tickets().seal(Ticket(SESSION, 1, 0, "h"))
+    elif text == "another user's":
+        text = gateway.tickets.seal(Ticket(SESSION, 1, 0, "h", "key:somebody"))
     async with connected(gateway, GOOGLE, livegate_v1=livegate_v1, setup=None) as client:
         client.say(bring(text))
         await until(lambda: client.close, "the close")
@@ -234,6 +237,30 @@ async def test_a_handle_without_anything_to_go_on_from(
 async def test_the_key_of_the_page_means_nothing_to_others(gateway: Gateway) -> None:
     async with connected(gateway, GOOGLE, setup=setup(token="x", ack="y")) as client:
         assert client.connection.session.state is State.WAITING
+
+
+async def test_a_user_takes_the_own_session_back_and_nobody_else_does(
+    gateway: Gateway, owned_elsewhere: list[Any]
+) -> None:
+    owner_, other = User("oidc:owner", "Owner"), User("oidc:other", "Other")
+    async with connected(gateway, livegate_v1=True, user=owner_) as client:
+        [notice] = client.notices
+        session = client.connection.link.session
+        assert gateway.tickets.open(notice["token"], owner_.id).session == session
+        first = setup(token=notice["token"])
+        for thief in (other, ANONYMOUS):
+            async with connected(gateway, livegate_v1=True, setup=None, user=thief) as stranger:
+                stranger.say(first)
+                await until(lambda: stranger.close, "the close")
+                assert stranger.close == (4002, Close.SESSION_LOST.text)
+        assert owned_elsewhere == []
+        assert client.close is None
+        async with connected(gateway, livegate_v1=True, setup=None, user=owner_) as back:
+            back.say(first)
+            await until(lambda: owned_elsewhere, "the session is claimed")
+            answer_join(back)
+            assert owned_elsewhere == [(session, 0)]
+            await until(lambda: told(back, "recovered"), "it goes on")
 
 
 @pytest.mark.parametrize("livegate", ["7", '{"token":7}', '{"ack":-1}'])

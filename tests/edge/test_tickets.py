@@ -3,6 +3,7 @@
 import base64
 import time
 
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
@@ -93,6 +94,25 @@ def test_a_ticket_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livegate_edge.tickets.time.time", lambda: begun + LIFETIME_S + 5)
     with pytest.raises(TicketError, match="expired"):
         SEALER.open(text)
+
+
+def test_a_ticket_is_of_one_user() -> None:
+    ticket = Ticket(bytes(16), 1, 1, "h", "oidc:one")
+    text = SEALER.seal(ticket)
+    assert SEALER.open(text, "oidc:one") == ticket
+    for other in ("oidc:two", "oidc:on", "", "anonymous"):
+        with pytest.raises(TicketError, match="of another user"):
+            SEALER.open(text, other)
+    with pytest.raises(TicketError, match="of another user"):
+        SEALER.open(SEALER.seal(TICKET), "oidc:one")
+
+
+def test_a_ticket_from_before_there_were_users_is_everybodys() -> None:
+    sealed = msgspec.msgpack.encode([[bytes(16), 1, 2, "h"], time.time() + 60])
+    text = Fernet(NEW).encrypt(sealed).decode()
+    assert SEALER.open(text) == Ticket(bytes(16), 1, 2, "h", "anonymous")
+    with pytest.raises(TicketError):
+        SEALER.open(text, "oidc:one")
 
 
 def test_a_text_that_is_too_long_is_not_looked_at() -> None:

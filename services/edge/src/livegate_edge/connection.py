@@ -30,6 +30,7 @@ from livegate_edge.outputs import (
 )
 from livegate_edge.session import EdgeSession
 from livegate_edge.tickets import Ticket, TicketError
+from livegate_edge.users import User
 from livegate_edge.websocket import EXTENSION, Direct
 
 if TYPE_CHECKING:
@@ -43,9 +44,13 @@ log = logs.get("connection")
 
 
 class ClientConnection:
-    """A client connection and its session: a `livegate.exchange.Member` once setup was taken."""
+    """A client connection and its session: a `livegate.exchange.Member` once setup was taken.
+
+    `scope["user"]` is who was let in.
+    """
 
     def __init__(self, gateway: "Gateway", scope: Scope, receive: Receive, send: Send) -> None:
+        self.user: User = scope["user"]
         self._gateway = gateway
         self._settings = gateway.settings
         self._scope = scope
@@ -181,6 +186,7 @@ class ClientConnection:
         log.info(
             "connection closed",
             session=session.link.session.hex() if session else None,
+            user=self.user.id,
             path=self._scope["path"],
             close=closing.name.lower(),
             reason=closing.reason,
@@ -271,7 +277,7 @@ class ClientConnection:
         self._session = self._new_session(secrets.token_bytes(16), setup)
         metrics.EDGE_SESSIONS.inc()
         session = self.link.session.hex()
-        log.info("session begun", session=session, path=self._scope["path"])
+        log.info("session begun", session=session, user=self.user.id, path=self._scope["path"])
         self._gateway.exchange.join(self)
         self._notice(session=session, state="connecting", token=self._seal(0, None))
         self._apply([OfferSession()], now)
@@ -299,9 +305,9 @@ class ClientConnection:
 
     async def _come_back(self, setup: msgspec.Raw, sealed: str, has: int) -> None:
         try:
-            ticket = self._gateway.tickets.open(sealed)
+            ticket = self._gateway.tickets.open(sealed, self.user.id)
         except TicketError as error:
-            log.info("ticket refused", error=str(error))
+            log.info("ticket refused", user=self.user.id, error=str(error))
             raise Rejected(Closing.of(Close.SESSION_LOST)) from None
         claim = await self._claim(ticket)
         if not self._gateway.supersede(ticket.session, claim.epoch if claim else ticket.epoch):
@@ -309,7 +315,12 @@ class ClientConnection:
         session = self._new_session(ticket.session, setup)
         self._session = session
         self._gateway.exchange.join(self)
-        log.info("client is back", session=self.link.session.hex(), owned=claim is not None)
+        log.info(
+            "client is back",
+            session=self.link.session.hex(),
+            user=self.user.id,
+            owned=claim is not None,
+        )
         outputs = session.rejoin(
             claim.epoch if claim else ticket.epoch,
             claim.owner if claim else None,
@@ -339,7 +350,8 @@ class ClientConnection:
 
     def _seal(self, released: int, handle: str | None) -> str:
         link = self.link
-        return self._gateway.tickets.seal(Ticket(link.session, link.epoch, released, handle))
+        ticket = Ticket(link.session, link.epoch, released, handle, self.user.id)
+        return self._gateway.tickets.seal(ticket)
 
     def _uplink(self, data: bytes) -> None:
         message = self._parse(data)

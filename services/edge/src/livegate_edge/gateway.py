@@ -19,6 +19,7 @@ from livegate_edge.connection import ClientConnection
 from livegate_edge.outputs import OfferSession, WithdrawOffer
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.tickets import Tickets
+from livegate_edge.users import ANONYMOUS
 
 POST_QUEUE = 10_000
 """Offers and withdrawals that wait for Redis; the oldest are dropped, edges offer again anyway."""
@@ -58,7 +59,8 @@ class Gateway:
         self._draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one WebSocket."""
+        """Serve one WebSocket of `scope["user"]`."""
+        scope.setdefault("user", ANONYMOUS)
         connection = ClientConnection(self, scope, receive, send)
         if self._draining:
             connection.finish(Closing.of(Close.DRAINING))

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from livegate_edge.users import ANONYMOUS
+
 LIFETIME_S = 24 * 3600
 """The Live API forgets its handles earlier (docs/protocol.md)."""
 
@@ -18,13 +20,15 @@ TICKET_BYTES = 16 << 10
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True):
     """`session` and the epoch that the edge knew; the uplink number that the Live API's `handle`
-    covers. Without a handle it is good while the session lives.
+    covers. Without a handle it is good while the session lives. Only the user with the id `user`
+    may use it.
     """
 
     session: bytes
     epoch: int
     released: int
     handle: str | None
+    user: str = ANONYMOUS.id
 
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True):
@@ -57,11 +61,11 @@ class Tickets:
         sealed = _Sealed(ticket, time.time() + LIFETIME_S)
         return self._fernet.encrypt(msgspec.msgpack.encode(sealed)).decode()
 
-    def open(self, text: str) -> Ticket:
-        """The ticket of a text.
+    def open(self, text: str, user: str = ANONYMOUS.id) -> Ticket:
+        """The ticket of a text, for the user with this id.
 
         Raises:
-            TicketError: not sealed with these keys, or expired.
+            TicketError: not sealed with these keys, expired, or another user's.
         """
         if len(text) > TICKET_BYTES:
             raise TicketError("too long")
@@ -71,4 +75,6 @@ class Tickets:
             raise TicketError("not sealed by this gateway") from None
         if time.time() > sealed.expires:
             raise TicketError("expired")
+        if sealed.ticket.user != user:
+            raise TicketError("of another user")
         return sealed.ticket
