@@ -177,7 +177,7 @@ async def test_an_error_of_our_own_has_them_too(
 
     monkeypatch.setattr(gateway, "status", broken)
     transport = httpx.ASGITransport(create_app(own, gateway), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get("/api/status")
     assert answer.status_code == 500
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS

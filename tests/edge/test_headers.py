@@ -4,7 +4,7 @@ from livegate_edge.headers import CONTENT_SECURITY_POLICY, HEADERS, SecurityHead
 from starlette.types import Message, Receive, Scope, Send
 
 
-async def answered(scope_type: str, *messages: Message) -> list[Message]:
+async def answered(scope_type: str, *messages: Message, https: bool = False) -> list[Message]:
     """What goes out when the app inside sends `messages`."""
     sent: list[Message] = []
 
@@ -19,7 +19,7 @@ async def answered(scope_type: str, *messages: Message) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await SecurityHeaders(app)({"type": scope_type}, receive, send)
+    await SecurityHeaders(app, https=https)({"type": scope_type}, receive, send)
     return sent
 
 
@@ -69,7 +69,16 @@ async def test_what_the_answer_says_itself_stands() -> None:
 
 def test_the_policy_lets_no_inline_script_and_no_other_host_in() -> None:
     directives = dict(part.split(" ", 1) for part in CONTENT_SECURITY_POLICY.split("; "))
-    assert directives["default-src"] == directives["script-src"] == "'self'"
-    assert directives["frame-ancestors"] == directives["object-src"] == "'none'"
-    assert "unsafe" not in CONTENT_SECURITY_POLICY
-    assert "*" not in CONTENT_SECURITY_POLICY
+    assert directives["default-src"] == directives["frame-ancestors"] == "'none'"
+    assert directives["base-uri"] == directives["form-action"] == "'none'"
+    assert directives["require-trusted-types-for"] == "'script'"
+    sources = {name: value for name, value in directives.items() if name.endswith("-src")}
+    assert set(sources.values()) == {"'self'", "'none'"}, "no other host, nothing inline"
+
+
+async def test_browsers_are_told_of_https_where_it_is_used() -> None:
+    message: Message = {"type": "http.response.start", "status": 200, "headers": []}
+    (start,) = await answered("http", dict(message))
+    assert "strict-transport-security" not in headers(start)
+    (start,) = await answered("http", dict(message), https=True)
+    assert headers(start)["strict-transport-security"] == "max-age=31536000"

@@ -8,7 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
-from livegate_edge.tickets import LIFETIME_S, TICKET_BYTES, Ticket, TicketError, Tickets
+from livegate_edge.seals import SEALED_BYTES
+from livegate_edge.tickets import LIFETIME_S, Ticket, TicketError, Tickets
 
 OLD, NEW, FOREIGN = (Fernet.generate_key() for _ in range(3))
 TICKET = Ticket(bytes(range(16)), 3, 17, "the-live-apis-handle")
@@ -117,7 +118,7 @@ def test_a_ticket_from_before_there_were_users_is_everybodys() -> None:
 
 def test_a_text_that_is_too_long_is_not_looked_at() -> None:
     with pytest.raises(TicketError, match="too long"):
-        SEALER.open("A" * (TICKET_BYTES + 1))
+        SEALER.open("A" * (SEALED_BYTES + 1))
 
 
 def test_a_long_handle_of_the_live_api_fits() -> None:

@@ -43,6 +43,7 @@ class Close(_Row, Enum):
     UPSTREAM_REFUSED = 1008, 4207, "the Live API refused"
     UNRELEASED = 1011, 4208, "too much is waiting to be confirmed by the Live API"
     SUPERSEDED = 1008, 4209, "another connection has taken this session over"
+    SIGNED_OUT = 1008, 4210, "the sign-in has expired or was revoked; sign in again"
 
     @property
     def label(self) -> str:

@@ -1,4 +1,6 @@
-"""Every Redis key of the transport: name, type, time to live and why.
+"""Every Redis key: name, type, time to live and why.
+
+Of the transport:
 
 | key | type | TTL | why |
 |---|---|---|---|
@@ -10,6 +12,13 @@
 | `workers` | sorted set | none | worker ids by time of their last report, pruned there |
 | `worker:{id}:report` | string | 3 s | JSON: free slots, what is wrong with broker, upstream |
 | `session:{id}` | hash | 10 s | epoch, owner, edge: for a client that comes back at another edge |
+
+And of the ledger, which lasts:
+
+| key | type | TTL | why |
+|---|---|---|---|
+| `ledger:api-keys` | hash | none | JSON by SHA-256 of each API key that was issued |
+| `ledger:api-keys:version` | string | none | another one after each change of these |
 """
 
 PROCESS_TTL_MS = 10_000
@@ -24,6 +33,9 @@ SESSION_TTL_MS = 10_000
 DISPATCH_NEW = b"dispatch:new"
 DISPATCH_TAKEOVER = b"dispatch:takeover"
 WORKERS = b"workers"
+
+API_KEYS = b"ledger:api-keys"
+API_KEYS_VERSION = b"ledger:api-keys:version"
 
 
 def worker_mailbox(process_id: str) -> bytes:

@@ -99,13 +99,16 @@ def config(
     tls: Tls | None = None,
     ws: type[asyncio.Protocol] | None = None,
 ) -> uvicorn.Config:
-    """The configuration of uvicorn: no access log (query strings), no deflate, bounded messages."""
+    """The configuration of uvicorn: no access log (query strings), no deflate, bounded messages;
+    the client's address is that of the connection, whatever a header says.
+    """
     return uvicorn.Config(
         app,
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         ws=ws or "websockets-sansio",
         ws_max_size=max_message_bytes,
         ws_per_message_deflate=False,

@@ -1,5 +1,6 @@
 """The edge's routes: page, `/api`, health, and the WebSocket paths."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +15,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
+from livegate_edge.door import Refusal
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import SecurityHeaders
+from livegate_edge.oidc import CALLBACK, LOGIN, LOGOUT
 from livegate_edge.settings import EdgeSettings
+from livegate_edge.users import ANONYMOUS
 
 GOOGLE_PATHS = (
     "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
@@ -64,8 +68,28 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
     async def api_config(_: Request) -> Response:
         return Response(config, media_type="application/json")
 
-    async def api_status(_: Request) -> Response:
+    door = gateway.door
+
+    async def api_me(request: Request) -> Response:
+        found = await door.who(request)
+        refusal = found if isinstance(found, Refusal) else None
+        user = ANONYMOUS if isinstance(found, Refusal) else found
+        left_s = None if user.expires_at is None else round(user.expires_at - time.time())
+        by_cookie = door.oidc is not None and door.oidc.is_of(user)
+        body = {
+            "signed_in": refusal is None,
+            "name": user.name,
+            "expires_in_s": left_s,
+            "missing": refusal.lines if refusal else (),
+            "sign_in": LOGIN if door.oidc and not by_cookie else None,
+            "sign_out": LOGOUT if by_cookie else None,
+        }
+        return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+    async def api_status(request: Request) -> Response:
         missing, reports = await gateway.status()
+        if missing and isinstance(await door.who(request), Refusal):
+            missing = ["something that is told to those who have signed in"]
         body = {
             "ok": not missing,
             "missing": missing,
@@ -83,20 +107,34 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
         problem = gateway.not_ready
         return JSONResponse({"ready": not problem, "missing": problem}, 503 if problem else 200)
 
+    entrance = door.websocket(gateway)
+
     def websocket(path: str) -> Sequence[BaseRoute]:
-        return [WebSocketRoute(path, gateway), WebSocketRoute("/" + path, gateway)]
+        return [WebSocketRoute(path, entrance), WebSocketRoute("/" + path, entrance)]
+
+    def sign_in() -> Sequence[BaseRoute]:
+        if door.oidc is None:
+            return []
+        return [
+            Route(LOGIN, door.oidc.login),
+            Route(CALLBACK, door.oidc.callback),
+            Route(LOGOUT, door.from_own_pages(door.oidc.logout), methods=["POST"]),
+        ]
 
     app = Starlette(
         routes=[
+            # Whatever else is at /api is `door.for_users`.
             Route("/api/config", api_config),
+            Route("/api/me", api_me),
             Route("/api/status", api_status),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            WebSocketRoute("/ws", gateway),
+            *sign_in(),
+            WebSocketRoute("/ws", entrance),
             *(route for path in GOOGLE_PATHS for route in websocket(path)),
             WebSocketRoute("/{path:path}", unknown_websocket),
             Mount("/", StaticFiles(directory=settings.frontend_dir, html=True)),
         ]
     )
     # Around the app, not a middleware in it: Starlette answers an exception outside of those.
-    return SecurityHeaders(app)
+    return SecurityHeaders(door.by_name(app), https=settings.public_url.startswith("https:"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from livegate_edge import notices, setups
 from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
+from livegate_edge.expiry import Expiry, Step
 from livegate_edge.incoming import Incoming, Rejected
 from livegate_edge.outputs import (
     Finish,
@@ -51,6 +53,7 @@ class ClientConnection:
 
     def __init__(self, gateway: "Gateway", scope: Scope, receive: Receive, send: Send) -> None:
         self.user: User = scope["user"]
+        self._expiry = Expiry(self.user, gateway.settings.auth_grace_s)
         self._gateway = gateway
         self._settings = gateway.settings
         self._scope = scope
@@ -122,6 +125,18 @@ class ClientConnection:
         self._apply(self.session.tick(now), now)
         if now - self._incoming.heard_at >= self._settings.idle_timeout_s and not self._left:
             self.finish(Closing.of(Close.IDLE))
+        step = self._expiry.tick(time.time(), revoked=self._gateway.door.is_revoked(self.user))
+        if step is not None and not self._left:
+            self._sign_in_over(step)
+
+    def _sign_in_over(self, step: Step) -> None:
+        grace_s = self._settings.auth_grace_s
+        if step is Step.END:
+            self.finish(Closing.of(Close.SIGNED_OUT))
+        elif self._livegate_v1:
+            self._notice(sign_in={"ends_in_s": grace_s})
+        elif self._is_live:
+            self._relay(Relay(frame.GO_AWAY | ANNOUNCED, notices.go_away(grace_s)))
 
     # The connection's life
 

@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
 from livegate_edge.connection import ClientConnection
+from livegate_edge.door import Door
 from livegate_edge.outputs import OfferSession, WithdrawOffer
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.tickets import Tickets
-from livegate_edge.users import ANONYMOUS
 
 POST_QUEUE = 10_000
 """Offers and withdrawals that wait for Redis; the oldest are dropped, edges offer again anyway."""
@@ -50,17 +50,18 @@ class Gateway:
         self._dispatch = Dispatch(self.exchange.bus.redis)
         self._claims = asyncio.Semaphore(CLAIMS_AT_ONCE)
         self._ownership = Ownership(self.exchange.bus.redis)
+        seal_keys = settings.seal_keys
         try:
-            self.tickets = Tickets(settings.seal_keys)
+            self.tickets = Tickets(seal_keys)
         except ValueError:
             fail(f"SEAL_KEYS_FILE: {settings.seal_keys_file} has a line that is no Fernet key")
+        self.door = Door(settings, seal_keys)
         self._posts: asyncio.Queue[tuple[Offer, Post]] = asyncio.Queue(POST_QUEUE)
         self._connections: set[ClientConnection] = set()
         self._draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket of `scope["user"]`."""
-        scope.setdefault("user", ANONYMOUS)
         connection = ClientConnection(self, scope, receive, send)
         if self._draining:
             connection.finish(Closing.of(Close.DRAINING))
@@ -71,10 +72,11 @@ class Gateway:
             self._connections.discard(connection)
 
     async def run(self) -> None:
-        """Run bus and dispatch until cancelled."""
+        """Run bus, dispatch and door until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.exchange.run())
             group.create_task(self._post())
+            group.create_task(self.door.run())
 
     async def drain(self) -> None:
         """Send the page's clients elsewhere; serve the others until the grace ends. Then let the

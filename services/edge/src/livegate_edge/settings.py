@@ -2,13 +2,14 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from livegate import models
 from livegate.serve import Tls
-from livegate.settings import RedisSettings, read_secret
-from pydantic import Field, field_validator
-from pydantic_settings import NoDecode
+from livegate.settings import read_secret
+from pydantic import Field
+
+from livegate_edge.auth_settings import AuthSettings, Names
 
 
 def _is_served(model: models.Model, platform: str) -> bool:
@@ -17,14 +18,14 @@ def _is_served(model: models.Model, platform: str) -> bool:
     return platform in model.platforms and (model.retires is None or today < model.retires)
 
 
-class EdgeSettings(RedisSettings):
+class EdgeSettings(AuthSettings):
     """Environment variables of the edge."""
 
     live_upstream: str = Field(
         "simulator", description="what the workers talk to, as /api/config names it"
     )
     frontend_dir: Path = Field(Path("frontend"), description="the page's folder")
-    models: Annotated[tuple[str, ...], NoDecode] = Field(
+    models: Names = Field(
         (), description="allowed model ids, comma-separated; default: all that the upstream has"
     )
     default_model: str = Field("", description="the page's first choice, and the original demo's")
@@ -46,13 +47,6 @@ class EdgeSettings(RedisSettings):
     tls_cert_file: Path | None = Field(None, description="serve https and wss on TLS_PORT")
     tls_key_file: Path | None = Field(None, description="the key of TLS_CERT_FILE")
     tls_port: int = Field(8443, ge=0, le=65535, description="port for https and wss")
-
-    @field_validator("models", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(name.strip() for name in value.split(",") if name.strip())
-        return value
 
     @property
     def tls(self) -> Tls | None:

@@ -2,20 +2,16 @@
 neither read nor change it. A `livegate.v1` resume token and a gateway handle are the same thing.
 """
 
-import re
 import time
 from collections.abc import Sequence
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from livegate_edge.seals import Seal, SealError
 from livegate_edge.users import ANONYMOUS
 
 LIFETIME_S = 24 * 3600
 """The Live API forgets its handles earlier (docs/protocol.md)."""
-
-TICKET_BYTES = 16 << 10
-"""A longer one is none of ours."""
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True):
@@ -40,7 +36,6 @@ class TicketError(ValueError):
     """It is no ticket of this gateway, or not any more."""
 
 
-_KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")
 _decoder = msgspec.msgpack.Decoder(_Sealed)
 
 
@@ -52,14 +47,12 @@ class Tickets:
     """
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
-        if not all(_KEY.fullmatch(key) for key in keys):
-            raise ValueError("a key is not 32 bytes in URL-safe base64")
-        self._fernet = MultiFernet([Fernet(key) for key in keys or (Fernet.generate_key(),)])
+        self._seal = Seal(keys)
 
     def seal(self, ticket: Ticket) -> str:
         """A ticket as text."""
         sealed = _Sealed(ticket, time.time() + LIFETIME_S)
-        return self._fernet.encrypt(msgspec.msgpack.encode(sealed)).decode()
+        return self._seal.seal(msgspec.msgpack.encode(sealed))
 
     def open(self, text: str, user: str = ANONYMOUS.id) -> Ticket:
         """The ticket of a text, for the user with this id.
@@ -67,11 +60,11 @@ class Tickets:
         Raises:
             TicketError: not sealed with these keys, expired, or another user's.
         """
-        if len(text) > TICKET_BYTES:
-            raise TicketError("too long")
         try:
-            sealed = _decoder.decode(self._fernet.decrypt(text))
-        except (InvalidToken, ValueError, msgspec.DecodeError):
+            sealed = _decoder.decode(self._seal.open(text))
+        except SealError as error:
+            raise TicketError(str(error)) from None
+        except (ValueError, msgspec.DecodeError):
             raise TicketError("not sealed by this gateway") from None
         if time.time() > sealed.expires:
             raise TicketError("expired")
