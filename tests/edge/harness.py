@@ -253,6 +253,7 @@ async def edge(redis_url: str, *, ready: bool = True, **values: Any) -> AsyncIte
                 own, create_app(own, gateway), stop=stop, on_stop=gateway.drain, ws=LeanWebSocket
             )
         )
+        await until(lambda: _listens(own.port), "it listens")
         if ready:
             await until(lambda: not gateway.exchange.bus.problem, "Redis answers")
         address = f"127.0.0.1:{own.port}"
@@ -262,6 +263,15 @@ async def edge(redis_url: str, *, ready: bool = True, **values: Any) -> AsyncIte
             stop.set()
             await serving
             background.cancel()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def page(folder: Path) -> Path:

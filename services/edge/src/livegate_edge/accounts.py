@@ -25,7 +25,8 @@ class Accounts:
             return None
         email = claims.get("email")
         # Some issuers send the text "true".
-        if not isinstance(email, str) or claims.get("email_verified") not in (True, "true"):
+        verified = claims.get("email_verified") in (True, "true")
+        if not isinstance(email, str) or "@" not in email or not verified:
             return "this account has no verified address"
         email = email.lower()
         if email in self._emails:

@@ -7,7 +7,7 @@ import asyncio
 import base64
 import hashlib
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx
 import jwt
@@ -159,7 +159,8 @@ class Issuer:
         auth = httpx.Auth()
         if self._client_secret:
             if "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
-                auth = httpx.BasicAuth(self._client_id, self._client_secret)
+                # RFC 6749, 2.3.1: encoded as in a form.
+                auth = httpx.BasicAuth(quote_plus(self._client_id), quote_plus(self._client_secret))
             else:
                 form["client_secret"] = self._client_secret
         try:

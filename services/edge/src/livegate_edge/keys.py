@@ -1,4 +1,4 @@
-"""`python -m livegate_edge.keys`: issues, lists and revokes API keys, in the Redis at LEDGER_URL."""
+"""`python -m livegate_edge.keys`: issues, lists and revokes API keys, in the ledger."""
 
 import argparse
 import asyncio
