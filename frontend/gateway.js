@@ -23,8 +23,17 @@
  * @typedef {Object} Status the answer of `/api/status`
  * @property {boolean} ok
  * @property {string[]} missing
+ *
+ * @typedef {Object} Me the answer of `/api/me`
+ * @property {boolean} signed_in or nobody has to be
+ * @property {string} name
+ * @property {number | null} expires_in_s until the sign-in ends; below 0 it has
+ * @property {string[]} missing why not, if not signed in
+ * @property {string | null} sign_in where to, if there is somewhere
+ * @property {string | null} sign_out the same for the way out
  */
 
+const SIGN_OUT = "auth/logout";
 const TIMEOUT_MS = 5000;
 
 /**
@@ -40,6 +49,22 @@ export async function fetchConfig() {
 export async function fetchStatus() {
   // 503 carries the status too: it says what is missing.
   return fetchJson("api/status", true);
+}
+
+/**
+ * @returns {Promise<Me | null>} null if the gateway can't be reached
+ */
+export async function fetchMe() {
+  return fetchJson("api/me", false);
+}
+
+/** Signs out, if the gateway can be reached. */
+export async function signOut() {
+  try {
+    await fetch(SIGN_OUT, { method: "POST", signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch {
+    // Who still is signed in, `/api/me` says.
+  }
 }
 
 /** The address of the gateway's WebSocket, beside this page. */

@@ -1,11 +1,12 @@
 // @ts-check
 /** Wires the page: the session decides, this carries out. */
 
+import { AccountView, blocked } from "./account.js";
 import { resumeAudio, setAudioSession } from "./audio.js";
 import { Microphone } from "./capture.js";
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
-import { fetchConfig, fetchStatus, socketUrl } from "./gateway.js";
+import { fetchConfig, fetchMe, fetchStatus, socketUrl } from "./gateway.js";
 import { Meter } from "./meter.js";
 import { Playback } from "./playback.js";
 import { deviceLost, deviceProblem } from "./problems.js";
@@ -24,6 +25,10 @@ const ASK_AGAIN_MS = 4000;
 class App {
   #view;
   #config;
+  #account = new AccountView((me) => {
+    if (me && !me.signed_in) this.#receive({ type: "stop" });
+    if (me) this.showMe(me);
+  });
   #settings;
   #session;
   #transcript = new Transcript();
@@ -51,8 +56,9 @@ class App {
   /**
    * @param {View} view
    * @param {import("./gateway.js").Config} config
+   * @param {import("./gateway.js").Me} me
    */
-  constructor(view, config) {
+  constructor(view, config, me) {
     const { limits } = config;
     this.#view = view;
     this.#config = config;
@@ -87,6 +93,16 @@ class App {
     );
     this.#wire();
     view.showConfig(config);
+    this.showMe(me);
+  }
+
+  /**
+   * Who is there, and whether they may talk.
+   * @param {import("./gateway.js").Me} me
+   */
+  showMe(me) {
+    this.#account.show(me);
+    this.#view.allow(blocked(me));
     this.#show();
   }
 
@@ -254,6 +270,15 @@ class App {
         return setAudioSession(false);
       case "askStatus":
         return void this.#askStatus();
+      case "askSignIn":
+        return void this.#account.renew({
+          over: () => this.resting,
+          say: (text) => this.#view.notice(text),
+          renewed: (me) => {
+            this.showMe(me);
+            this.#receive({ type: "signedIn" });
+          },
+        });
       case "play":
         return this.#playback.play(action.data, action.rate_hz);
       case "flush":
@@ -308,6 +333,12 @@ class App {
   }
 
   async #askStatus() {
+    const me = await fetchMe();
+    if (me && !me.signed_in) {
+      this.#receive({ type: "signedOut" });
+      this.showMe(me);
+      return;
+    }
     const status = await fetchStatus();
     if (status && !status.ok) this.#receive({ type: "notReady", missing: status.missing });
   }
@@ -325,13 +356,13 @@ class App {
 /** @param {View} view */
 async function begin(view) {
   view.line("Looking for the gateway…");
-  const config = await fetchConfig();
-  if (!config) {
+  const [config, me] = await Promise.all([fetchConfig(), fetchMe()]);
+  if (!config || !me) {
     view.line(`The gateway at ${location.host} can't be reached. Trying again…`);
     setTimeout(() => void begin(view), ASK_AGAIN_MS);
     return;
   }
-  const app = new App(view, config);
+  const app = new App(view, config, me);
   // Getters only: a test reads it, nothing can be steered through it.
   Object.defineProperty(window, "livegate", { get: () => Object.freeze(app.diagnostics) });
   void watchStatus(app, view);
@@ -344,8 +375,9 @@ async function begin(view) {
  */
 async function watchStatus(app, view) {
   if (app.resting && !document.hidden) {
-    const status = await fetchStatus();
+    const [status, me] = await Promise.all([fetchStatus(), fetchMe()]);
     if (app.resting) {
+      if (me) app.showMe(me);
       if (!status) view.gatewayNotice(`The gateway at ${location.host} can't be reached.`);
       else if (!status.ok) view.gatewayNotice(`The gateway isn't ready: ${status.missing.join("; ")}.`);
       else view.clearGatewayNotice();

@@ -16,6 +16,7 @@
  * @property {number} [ack] the client's messages up to this one are needed no more
  * @property {number} [next] the number of the next server message; 0: what follows has none
  * @property {boolean} [recovered] the answer to a resume: nothing of what the server said is missing
+ * @property {{ends_in_s: number}} [sign_in] it has expired; a connection with a new one goes on
  * @property {number} [resend] with it: the first client message that the gateway lacks
  *
  * @typedef {Object} Usage

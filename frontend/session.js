@@ -19,6 +19,7 @@ const ANSWER_MS = 25_000;
 const ASK = { do: "askStatus" };
 const OVERFULL = "Too much is waiting to be confirmed by the gateway. The conversation has ended.";
 const ANEW = "Connected again, in a new session: of what was said the model has only the transcript.";
+const SIGNED_OUT = "You are not signed in any more. Sign in to talk.";
 const CUT = "Connected again. Something that the model said may be missing.";
 
 /**
@@ -49,12 +50,12 @@ const CUT = "Connected again. Something that the model said may be missing.";
  *   | {type: "mic", mic: "off" | "asking" | "on"}
  *   | {type: "text", text: string}
  *   | {type: "speaking", speaking: boolean}
- *   | {type: "notReady", missing: string[]}} Event
+ *   | {type: "signedIn"} | {type: "signedOut"} | {type: "notReady", missing: string[]}} Event
  *
  * @typedef {{do: "connect", resume: boolean} | {do: "drop"} | {do: "hangUp"}
  *   | {do: "sendText", text: string} | {do: "endAudioStream"} | {do: "answered"}
  *   | {do: "setTimer", ms: number} | {do: "clearTimer"}
- *   | {do: "openMic"} | {do: "closeMedia"} | {do: "askStatus"}
+ *   | {do: "openMic"} | {do: "closeMedia"} | {do: "askStatus"} | {do: "askSignIn"}
  *   | ({do: "play"} & import("./protocol.js").AudioData) | {do: "flush"}
  *   | {do: "userSaid", text: string, finished: boolean} | {do: "userTyped", text: string}
  *   | {do: "modelSaid", text: string} | {do: "interrupted"} | {do: "turnComplete"}
@@ -137,7 +138,10 @@ export class Session {
       case "timer":
         return this.#timer(now_ms, random);
       case "online":
+      case "signedIn":
         return this.#online(now_ms);
+      case "signedOut":
+        return this.#active ? [{ do: "hangUp" }, ...this.#end(SIGNED_OUT, true)] : [];
       case "overfull":
         return this.#active ? [{ do: "hangUp" }, ...this.#end(OVERFULL, true)] : [];
       case "mic":
@@ -261,12 +265,12 @@ export class Session {
    * @param {number} now_ms
    * @returns {Action[]}
    */
-  #notice({ token, state, recovered }, now_ms) {
+  #notice({ token, state, recovered, sign_in }, now_ms) {
     if (token) this.#hasToken = true;
     this.#change(state ? { resuming: state === "resuming" } : {});
+    if (sign_in) return [{ do: "askSignIn" }];
     if (this.#state.phase !== "away") return [];
-    if (recovered === true) return this.#live(now_ms);
-    if (recovered === undefined) return [];
+    if (recovered !== false) return recovered ? this.#live(now_ms) : [];
     this.#news ||= CUT;
     return this.#cut();
   }
@@ -345,8 +349,8 @@ export class Session {
   }
 
   /**
-   * The device has a network again: connections from before are mostly dead, and wouldn't say so
-   * for minutes.
+   * The device has a network again, and connections from before are mostly dead; or the person has
+   * signed in again, and only a new connection tells the gateway.
    * @param {number} now_ms
    * @returns {Action[]}
    */

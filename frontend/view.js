@@ -29,6 +29,8 @@ export class View {
   #usage = byId("usage", HTMLElement);
   #transcript = byId("transcript", HTMLElement);
   #talked = false;
+  /** Why nobody can talk now. */
+  #blocked = "";
   /** A notice that was dismissed isn't shown again every few seconds. */
   #dismissed = "";
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -51,7 +53,13 @@ export class View {
     upstream.textContent = UPSTREAMS[config.upstream] ?? "";
     upstream.hidden = !upstream.textContent;
     this.#talk.disabled = false;
-    this.#text.disabled = false;
+    this.allow("");
+  }
+
+  /** @param {string} blocked why nobody can talk now; "": they can */
+  allow(blocked) {
+    this.#blocked = blocked;
+    this.#talk.hidden = this.#text.disabled = blocked !== "";
     this.showText();
   }
 
@@ -66,7 +74,7 @@ export class View {
     this.#root.dataset.state = shown(state);
     this.#root.dataset.speaking = String(state.speaking);
     this.#root.dataset.failed = String(phase === "closed" && state.failed);
-    this.line(describe(state));
+    this.line(phase === "idle" && this.#blocked ? this.#blocked : describe(state));
     this.#count(state);
     setText(this.#talkLabel, active ? "End" : this.#talked ? "Start again" : "Start talking");
     this.#text.placeholder = active ? "Type a message" : "Or type a message";

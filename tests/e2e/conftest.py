@@ -42,7 +42,7 @@ ARGUMENTS = (
 )
 
 
-NETWORK = re.compile(r"WebSocket connection to|net::ERR_")
+NETWORK = re.compile(r"WebSocket connection to|net::ERR_|status of 403")
 
 
 def chromium() -> str:
@@ -57,7 +57,8 @@ def open_page(gateway: Gateway, tmp_path: Path) -> OpenPage:
     """Opens the page in a browser whose microphone speaks the given PCM16 once, then nothing.
 
     At the end it fails if the page logged an error or broke its content security policy. With a
-    `url` of its own it is opened over a bad line: what the browser says of the network is no error.
+    `url` of its own it is opened over a bad line, or where not everybody is let in: what the
+    browser says of that is no error.
     """
 
     @contextlib.asynccontextmanager

@@ -18,6 +18,22 @@ test("start to live: connect and ask for the microphone, setup, then nothing bef
   assert.equal(says(), "Listening");
 });
 
+test("a sign-in that expires: the gateway's word makes the page ask, and what comes of it", () => {
+  const ends = notice({ sign_in: { ends_in_s: 60 } });
+  const { feed } = held();
+  assert.deepEqual(names(feed(ends)), ["askSignIn"]);
+  const again = feed({ type: "signedIn" });
+  assert.deepEqual(names(again), ["drop", "connect", "setTimer"]);
+  assert.equal(again[1].resume, true);
+  const { session, feed: other } = held();
+  other(ends);
+  assert.deepEqual(names(other({ type: "signedOut" })), ["hangUp", "clearTimer", "closeMedia"]);
+  assert.equal(session.state.phase, "closed");
+  assert.match(session.state.reason, /Sign in/);
+  assert.deepEqual(other({ type: "signedOut" }), []);
+  assert.deepEqual(other({ type: "signedIn" }), []);
+});
+
 test("a second start is ignored", () => {
   const { feed } = live();
   assert.deepEqual(feed(START), []);

@@ -117,6 +117,7 @@ class FakeIssuer:
             routes=[
                 Route("/.well-known/openid-configuration", self._discovery),
                 Route("/keys", self.keys.answer),
+                Route("/favicon.ico", lambda _: Response(status_code=204)),
                 Route("/authorize", self._authorize),
                 Route("/token", self._token, methods=["POST"]),
             ]

@@ -37,10 +37,12 @@ async def stack(
     redis_url: str | None = None,
     env: Mapping[str, str] | None = None,
     wait: bool = True,
+    port: int | None = None,
 ) -> AsyncIterator[Stack]:
     """Edges and workers that talk to `upstream`, ready unless `wait` is false.
 
-    `redis_url`: an existing server, or one is started; `env` goes to every process.
+    `redis_url`: an existing server, or one is started; `env` goes to every process; `port`: the
+    first edge's.
     """
     async with contextlib.AsyncExitStack() as running_all:
         if redis_url is None:
@@ -55,8 +57,13 @@ async def stack(
         }
         started: list[tuple[int, int, Process]] = []
         for number in range(edges):
-            port, admin_port = free_port(), free_port()
-            own = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "FRONTEND_DIR": str(FRONTEND)}
+            edge_port = free_port() if port is None or number else port
+            admin_port = free_port()
+            own = {
+                "PORT": str(edge_port),
+                "ADMIN_PORT": str(admin_port),
+                "FRONTEND_DIR": str(FRONTEND),
+            }
             edge = await running_all.enter_async_context(
                 running(
                     "edge" if not number else f"edge-{number}",
@@ -65,15 +72,15 @@ async def stack(
                     env=own | common,
                 )
             )
-            started.append((port, admin_port, edge))
-        port, admin_port, edge = started[0]
+            started.append((edge_port, admin_port, edge))
+        edge_port, admin_port, edge = started[0]
         result = Stack(
-            f"http://127.0.0.1:{port}",
-            f"ws://127.0.0.1:{port}",
+            f"http://127.0.0.1:{edge_port}",
+            f"ws://127.0.0.1:{edge_port}",
             redis_url,
             f"http://127.0.0.1:{admin_port}",
             edge,
-            [(f"ws://127.0.0.1:{port}", process) for port, _, process in started[1:]],
+            [(f"ws://127.0.0.1:{other}", process) for other, _, process in started[1:]],
         )
 
         async def start_worker() -> None:
@@ -89,6 +96,6 @@ async def stack(
         for _ in range(workers):
             await start_worker()
         if wait:
-            for port, _, _ in started:
-                await http_ok(f"http://127.0.0.1:{port}/api/status")
+            for edge_port, _, _ in started:
+                await http_ok(f"http://127.0.0.1:{edge_port}/api/status")
         yield result

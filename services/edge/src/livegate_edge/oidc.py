@@ -109,6 +109,7 @@ class Oidc:
 def _page(status: int, text: str) -> Response:
     body = (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Sign in</title>"
+        '<link rel=icon href="/favicon.svg" type="image/svg+xml">'
         f'<p>{html.escape(text)}</p><p><a href="{LOGIN}">Sign in again</a> '
         '<a href="/">Back to the page</a></p></html>'
     )
