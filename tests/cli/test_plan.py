@@ -50,6 +50,12 @@ def test_ports_and_addresses_fit_together() -> None:
     assert len(set(everything)) == len(everything)
 
 
+def test_the_pages_address_is_not_the_simulators() -> None:
+    planned = plan(PUBLIC_URL="https://talk.example.com")
+    assert planned["edge"].env["PUBLIC_URL"] == "https://talk.example.com"
+    assert planned["simulator"].env["PUBLIC_URL"] == ""
+
+
 def test_all_share_one_redis_and_one_secret() -> None:
     planned = plan().values()
     assert {program.env["REDIS_URL"] for program in planned} == {"redis://127.0.0.1:1/0"}

@@ -203,6 +203,19 @@ async def test_without_the_ledger_known_keys_go_on(counting: Counting) -> None:
     assert await mode.user(showing(other)) == "the API key is unknown"
 
 
+async def test_a_ledger_that_is_away_is_said_once(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(api_keys.log, "warning", lambda event, **_: said.append(event))
+    mode = ApiKeys(counting)
+    for away in (True, True, False, False, True):
+        counting.away = away
+        async with mode._lock:
+            await mode._look()
+    assert said == ["no answer from the ledger"] * 2
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"name":7}', b"\xff"])
 async def test_a_ledger_that_has_something_else(
     store: KeyStore, admin: Redis, content: bytes

@@ -91,6 +91,7 @@ def programs(
             "PORT": str(ports.simulator),
             "ADMIN_PORT": str(ports.simulator_admin),
             "SERVICE_ACCOUNT_FILE": str(files.service_account),
+            "PUBLIC_URL": "",  # the environment's is the page's
         }
         planned.append(Program("simulator", _python("livegate_simulator"), common | simulator))
     if settings.upstream in ("simulator", "vertex", "developer"):

@@ -104,6 +104,7 @@ class ApiKeys:
         self._revoked: frozenset[str] = frozenset()
         self._lock = asyncio.Lock()
         self._looked_at = -LOOK_S
+        self._is_away = False
 
     async def run(self) -> None:
         """Look for changes until cancelled."""
@@ -153,8 +154,11 @@ class ApiKeys:
                 if self._keys is None or version != self._version:
                     self._take(await self._store.all())
                     self._version = version
+                self._is_away = False
         except _LOST as error:
-            log.warning("no answer from the ledger", error=type(error).__name__)
+            if not self._is_away:
+                log.warning("no answer from the ledger", error=type(error).__name__)
+            self._is_away = True
         except msgspec.DecodeError:
             log.error("the ledger has an API key that can't be read")
 
