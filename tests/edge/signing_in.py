@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from cryptography.fernet import Fernet
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from tests.edge.harness import NOWHERE, Edge, edge
 from tests.support.issuer import ALICE, CLIENT, SECRET, Account, FakeIssuer, issuer
@@ -60,10 +61,12 @@ class Browser:
     async def me(self) -> Any:
         return (await self.get("/api/me")).json()
 
-    def connect(self, url: str, **headers: str) -> connect:
-        """A WebSocket as its page opens it."""
-        own = {"Origin": self.base, **self.cookie_header, **headers}
-        return connect(url, proxy=None, additional_headers=own)
+    def connect(self, url: str, origin: str | None = None, *, page: bool = False) -> connect:
+        """A WebSocket as the page at `origin` (its own: None) opens it; `page`: in livegate.v1."""
+        # An edge beside the first one is behind the same name.
+        own = {"Origin": origin or self.base, **self.cookie_header}
+        subprotocols = [Subprotocol("livegate.v1")] if page else None
+        return connect(url, proxy=None, additional_headers=own, subprotocols=subprotocols)
 
 
 @contextlib.asynccontextmanager

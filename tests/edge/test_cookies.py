@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Callable
 
 import pytest
 from cryptography.fernet import Fernet
@@ -16,7 +17,7 @@ COOKIES = Cookies([KEY], https=True)
 
 
 def signed_in(left_s: float = 60) -> SignedIn:
-    return SignedIn("oidc:1", "one@example.com", time.time() + left_s)
+    return SignedIn("oidc:1", "one@example.com", time.time() + left_s, "the-sign-in")
 
 
 def begun(left_s: float = 60) -> Begun:
@@ -38,9 +39,11 @@ def bringing(name: str, value: str) -> HTTPConnection:
     return HTTPConnection({"type": "http", "headers": [header]})
 
 
-@pytest.mark.parametrize("content", [signed_in(), begun()])
-def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites(content: SignedIn | Begun) -> None:
-    name, value, attributes = put(content)
+@pytest.mark.parametrize("make", [signed_in, begun])
+def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    make: Callable[[], SignedIn | Begun],
+) -> None:
+    name, value, attributes = put(make())
     assert name.startswith("__Host-livegate")
     told = {part.lower() for part in attributes.split("; ")}
     assert {"httponly", "secure", "samesite=lax", "path=/"} <= told
@@ -59,7 +62,7 @@ def test_it_comes_back_to_any_edge() -> None:
     content = signed_in()
     name, value, _ = put(content)
     other = Cookies([Fernet.generate_key(), KEY], https=True)
-    user = User("oidc:1", "one@example.com", content.expires_at)
+    user = User("oidc:1", "one@example.com", content.expires_at, "the-sign-in")
     assert other.signed_in(bringing(name, value)) == user
     started = begun()
     name, value, _ = put(started)

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from livegate_edge import sign_outs
 from livegate_edge.headers import HEADERS
 from websockets.exceptions import InvalidStatus
 
-from tests.edge.harness import Edge
+from tests.edge.harness import SETUP, Edge, edge
 from tests.edge.signing_in import Browser, browser, query, with_issuer
 from tests.support.issuer import ALICE, BOB, MALLORY, FakeIssuer
+from tests.support.processes import free_port
+from tests.system.conftest import closed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,10 +35,10 @@ async def user(served: Served) -> AsyncIterator[Browser]:
         yield fresh
 
 
-async def refused(browser: Browser, url: str, **headers: str) -> tuple[int, str]:
+async def refused(browser: Browser, url: str, origin: str | None = None) -> tuple[int, str]:
     """The answer to a WebSocket that is not let in."""
     with pytest.raises(InvalidStatus) as caught:
-        await browser.connect(url, **headers)
+        await browser.connect(url, origin)
     response = caught.value.response
     return response.status_code, bytes(response.body or b"").decode()
 
@@ -62,9 +65,14 @@ async def test_signing_in_and_out(served: Served, user: Browser) -> None:
     kept = dict(user.cookies)
     assert (await user.get("/auth/logout", "POST", Origin=user.base)).status_code == 204
     assert user.cookies == {}
-    assert kept
     assert (await user.me())["signed_in"] is False
     assert (await refused(user, socket))[0] == 401
+    user.cookies = kept
+    assert (await user.me())["signed_in"] is False, "a copy of the cookie is worth nothing"
+    assert (await refused(user, socket))[0] == 401
+    user.cookies = {}
+    await user.sign_in()
+    assert (await user.me())["signed_in"] is True
 
 
 async def test_the_same_account_is_the_same_user_and_another_is_not(
@@ -187,7 +195,7 @@ async def test_another_sites_page_brings_the_cookie_and_is_refused(
     """Cross-site WebSocket hijacking, as it would be if SameSite did not already prevent it."""
     await user.sign_in()
     for origin in ("https://evil.example", "null", "http://localhost:1"):
-        status, text = await refused(user, f"{served[0].ws}/ws", Origin=origin)
+        status, text = await refused(user, f"{served[0].ws}/ws", origin)
         assert status == 403
         assert "ALLOWED_ORIGINS" in text
         answer = await user.get("/auth/logout", "POST", Origin=origin)
@@ -215,6 +223,33 @@ async def test_without_the_issuer_who_is_signed_in_stays_so(tmp_path: Path) -> N
         assert (await user.me())["signed_in"] is True
         async with user.connect(f"{running.ws}/ws"):
             pass
+
+
+async def test_who_signs_out_has_no_session_left_at_any_edge(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_outs, "LOOK_S", 0.05)
+    async with (
+        with_issuer(tmp_path, redis_url) as (running, _),
+        browser(running) as user,
+        browser(running) as other,
+    ):
+        await user.sign_in()
+        await other.sign_in()
+        async with edge(**{**dict(running.gateway.settings), "port": free_port()}) as elsewhere:
+            sockets = (f"{running.ws}/ws", f"{elsewhere.ws}/ws")
+            async with (
+                user.connect(sockets[0], page=True) as here,
+                user.connect(sockets[1], page=True) as there,
+                other.connect(sockets[1], page=True) as another_sign_in,
+            ):
+                for client in (here, there, another_sign_in):
+                    await client.send(SETUP)
+                await user.get("/auth/logout", "POST", Origin=user.base)
+                for client in (here, there):
+                    assert (await closed(client))[0] == 4210
+                await another_sign_in.ping()
+                assert another_sign_in.close_code is None
 
 
 async def test_no_sign_in_while_the_issuer_is_away(tmp_path: Path) -> None:

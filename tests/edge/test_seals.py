@@ -14,7 +14,9 @@ def test_what_is_sealed_comes_back() -> None:
     assert Seal([NEW]).open(seal.seal(b"the first seals")) == b"the first seals"
 
 
-@pytest.mark.parametrize("text", ["", "x", "\0", "ü", "A" * (SEALED_BYTES + 1), Seal().seal(b"a")])
+@pytest.mark.parametrize(
+    "text", ["", "x", "\0", "ü", "A" * (SEALED_BYTES + 1), Seal().seal(b"a")], ids=range(6)
+)
 def test_what_was_not_sealed_here(text: str) -> None:
     with pytest.raises(SealError):
         Seal([NEW]).open(text)

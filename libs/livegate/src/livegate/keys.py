@@ -19,6 +19,7 @@ And of the ledger, which lasts:
 |---|---|---|---|
 | `ledger:api-keys` | hash | none | JSON by SHA-256 of each API key that was issued |
 | `ledger:api-keys:version` | string | none | another one after each change of these |
+| `ledger:signed-out` | sorted set | none | sign-ins that were ended, by Redis time; pruned there |
 """
 
 PROCESS_TTL_MS = 10_000
@@ -36,6 +37,7 @@ WORKERS = b"workers"
 
 API_KEYS = b"ledger:api-keys"
 API_KEYS_VERSION = b"ledger:api-keys:version"
+SIGNED_OUT = b"ledger:signed-out"
 
 
 def worker_mailbox(process_id: str) -> bytes:

@@ -17,11 +17,12 @@ class SignedIn(msgspec.Struct, frozen=True, array_like=True, tag="signed-in"):
     id: str
     name: str
     expires_at: float
+    sign_in: str
 
     @property
     def user(self) -> User:
         """Who it is."""
-        return User(self.id, self.name, self.expires_at)
+        return User(self.id, self.name, self.expires_at, self.sign_in)
 
 
 class Begun(msgspec.Struct, frozen=True, array_like=True, tag="begun"):

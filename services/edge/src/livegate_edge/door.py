@@ -29,6 +29,7 @@ from livegate_edge.key_sets import TIMEOUT_S
 from livegate_edge.modes import Mode, Nobody, Unavailable
 from livegate_edge.oidc import CALLBACK, Oidc
 from livegate_edge.origins import LOOPBACK_NAMES, Origins
+from livegate_edge.sign_outs import SignOuts
 from livegate_edge.users import User
 
 PROBES = ("/healthz", "/readyz")
@@ -76,7 +77,8 @@ class Door:
     def _mode(self, name: str, seal_keys: Sequence[bytes]) -> Mode:
         settings = self._settings
         if name == "oidc":
-            self.oidc = _oidc(settings, self._client(), seal_keys)
+            sign_outs = SignOuts(self._store(), settings.sign_in_s)
+            self.oidc = _oidc(settings, self._client(), sign_outs, seal_keys)
             return self.oidc
         if name == "iap":
             if not settings.iap_audience:
@@ -84,14 +86,17 @@ class Door:
             self._iap = Iap(self._client(), settings.iap_audience, settings.iap_keys_url)
             return self._iap
         if name == "api-key":
-            self._ledger = ledger.connect(settings.ledger)
-            self._api_keys = ApiKeys(KeyStore(self._ledger))
+            self._api_keys = ApiKeys(KeyStore(self._store()))
             return self._api_keys
         return Nobody()
 
     def _client(self) -> httpx.AsyncClient:
         self._http = self._http or httpx.AsyncClient(timeout=TIMEOUT_S)
         return self._http
+
+    def _store(self) -> Redis:
+        self._ledger = self._ledger or ledger.connect(self._settings.ledger)
+        return self._ledger
 
     async def run(self) -> None:
         """Keep what is needed to tell who somebody is, until cancelled."""
@@ -114,7 +119,8 @@ class Door:
 
     def is_revoked(self, user: User) -> bool:
         """Whether somebody who was let in must go."""
-        return self._api_keys is not None and self._api_keys.is_revoked(user)
+        modes = (self.oidc, self._api_keys)
+        return any(mode is not None and mode.is_revoked(user) for mode in modes)
 
     async def who(self, connection: HTTPConnection) -> User | Refusal:
         """Who connects, by the first mode that can tell."""
@@ -229,7 +235,12 @@ def _origins(settings: AuthSettings) -> Origins:
     return Origins(hosts=hosts, allowed=filter(None, allowed))
 
 
-def _oidc(settings: AuthSettings, http: httpx.AsyncClient, seal_keys: Sequence[bytes]) -> Oidc:
+def _oidc(
+    settings: AuthSettings,
+    http: httpx.AsyncClient,
+    sign_outs: SignOuts,
+    seal_keys: Sequence[bytes],
+) -> Oidc:
     for name, value in (
         ("PUBLIC_URL", settings.public_url),
         ("OIDC_CLIENT_ID", settings.oidc_client_id),
@@ -255,4 +266,4 @@ def _oidc(settings: AuthSettings, http: httpx.AsyncClient, seal_keys: Sequence[b
         settings.public_url + CALLBACK,
     )
     cookies = Cookies(seal_keys, https=https)
-    return Oidc(issuer, cookies, Accounts(*accounts), sign_in_s=settings.sign_in_s)
+    return Oidc(issuer, cookies, Accounts(*accounts), sign_outs, sign_in_s=settings.sign_in_s)

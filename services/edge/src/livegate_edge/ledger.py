@@ -26,7 +26,7 @@ async def warn_unless_persistent(ledger: Redis) -> bool:
     persistent = bool(told.get("save")) or told.get("appendonly") == "yes"
     if not persistent:
         log.warning(
-            "the ledger has no persistence: keys and usage are lost when it restarts; set "
-            "LEDGER_URL to a Redis with appendonly or save"
+            "the ledger has no persistence: what must last, such as keys, is lost when it "
+            "restarts; set LEDGER_URL to a Redis with appendonly or save"
         )
     return persistent

@@ -1,5 +1,6 @@
 """Mode `oidc`: a person signs in at an issuer, and the browser keeps a sealed cookie."""
 
+import asyncio
 import html
 import secrets
 import time
@@ -12,6 +13,7 @@ from livegate_edge.accounts import Accounts
 from livegate_edge.cookies import Begun, Cookies, SignedIn
 from livegate_edge.issuer import Issuer, NotSignedIn
 from livegate_edge.modes import Unavailable
+from livegate_edge.sign_outs import SignOuts
 from livegate_edge.users import User, account_id
 
 LOGIN = "/auth/login"
@@ -29,20 +31,36 @@ class Oidc:
     """The mode, and its pages. `run()` must run beside it."""
 
     def __init__(
-        self, issuer: Issuer, cookies: Cookies, accounts: Accounts, *, sign_in_s: float
+        self,
+        issuer: Issuer,
+        cookies: Cookies,
+        accounts: Accounts,
+        sign_outs: SignOuts,
+        *,
+        sign_in_s: float,
     ) -> None:
         self._issuer = issuer
         self._cookies = cookies
         self._accounts = accounts
+        self._sign_outs = sign_outs
         self._sign_in_s = sign_in_s
 
     async def run(self) -> None:
-        """Keep what is needed of the issuer."""
-        await self._issuer.run()
+        """Keep what is needed of the issuer, and who has signed out."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._issuer.run())
+            group.create_task(self._sign_outs.run())
 
     async def user(self, connection: HTTPConnection) -> User | str:
         """See `modes.Mode`."""
-        return self._cookies.signed_in(connection) or f"not signed in: open {LOGIN} in a browser"
+        user = self._cookies.signed_in(connection)
+        if user is None or self.is_revoked(user):
+            return f"not signed in: open {LOGIN} in a browser"
+        return user
+
+    def is_revoked(self, user: User) -> bool:
+        """Whether this sign-in was ended."""
+        return self._sign_outs.has(user.sign_in)
 
     def is_of(self, user: User) -> bool:
         """Whether this mode has let the user in."""
@@ -96,11 +114,16 @@ class Oidc:
         log.info("signed in", user=user)
         answer = RedirectResponse("/", 303)
         name = str(claims.get("email") or claims.get("name") or "")[:NAME_LENGTH]
-        self._cookies.put(answer, SignedIn(user, name, time.time() + self._sign_in_s))
+        expires_at = time.time() + self._sign_in_s
+        self._cookies.put(answer, SignedIn(user, name, expires_at, secrets.token_hex(16)))
         return answer
 
-    async def logout(self, _: Request) -> Response:
-        """Let the browser forget who it is."""
+    async def logout(self, request: Request) -> Response:
+        """End the sign-in, with every session that it began, and let the browser forget it."""
+        user = self._cookies.signed_in(request)
+        if user is not None:
+            await self._sign_outs.end(user.sign_in)
+            log.info("signed out", user=user.id)
         answer = Response(status_code=204)
         self._cookies.drop(answer, SignedIn)
         return answer

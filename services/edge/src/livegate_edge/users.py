@@ -12,12 +12,14 @@ class User:
     """Somebody who may talk.
 
     `id` is stable, says nothing about the person, and may stand in logs and Redis; `name` is what
-    the page shows, and goes nowhere else; `expires_at` is when the sign-in ends, in s since 1970.
+    the page shows, and goes nowhere else; `expires_at` is when the sign-in ends, in s since 1970;
+    `sign_in` tells it from the user's others, where one can be ended by itself.
     """
 
     id: str
     name: str = ""
     expires_at: float | None = None
+    sign_in: str = ""
 
 
 ANONYMOUS = User("anonymous")
