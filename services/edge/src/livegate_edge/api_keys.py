@@ -7,6 +7,7 @@ revoked key ends its sessions within seconds.
 
 import asyncio
 import hashlib
+import math
 import re
 import secrets
 import time
@@ -103,7 +104,7 @@ class ApiKeys:
         self._keys: dict[str, ApiKey] | None = None
         self._revoked: frozenset[str] = frozenset()
         self._lock = asyncio.Lock()
-        self._looked_at = -LOOK_S
+        self._looked_at = -math.inf
         self._is_away = False
 
     async def run(self) -> None:
@@ -138,9 +139,11 @@ class ApiKeys:
 
     async def _find(self, digest: str) -> ApiKey | None:
         if self._keys is None or digest not in self._keys:
-            async with self._lock:  # it may be as new as that
-                now = asyncio.get_running_loop().time()
-                if now - self._looked_at >= LOOK_S:
+            loop = asyncio.get_running_loop()
+            arrived_at = loop.time()
+            async with self._lock:  # it may be so new that only the next look shows it
+                if self._looked_at <= arrived_at:
+                    await asyncio.sleep(self._looked_at + LOOK_S - loop.time())
                     await self._look()
         if self._keys is None:
             raise Unavailable("the keys, which are in Redis: see LEDGER_URL")
