@@ -88,7 +88,7 @@ async def test_unknown_page_and_path_tricks(system: Stack) -> None:
     async with httpx.AsyncClient(base_url=system.http) as client:
         answer = await client.get("/no-such-page")
     assert answer.status_code == 404
-    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     raw = http.client.HTTPConnection(urlsplit(system.http).netloc, timeout=5)
     with contextlib.closing(raw):
         raw.request("GET", "/../pyproject.toml")
