@@ -32,8 +32,8 @@ def google(rsa_key: rsa.RSAPrivateKey) -> Iterator[FakeGoogle]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No credential of the machine's own, and no proxy between the tests and loopback."""
     for name in list(os.environ):
-        google = name.startswith(("GOOGLE_", "GCE_", "GCLOUD_", "CREDENTIALS_"))
-        if google or name.upper().endswith("_PROXY"):
+        ours = ("GOOGLE_", "GCE_", "GCLOUD_", "GEMINI_", "CREDENTIALS_", "CALLER_", "KUBERNETES_")
+        if name.startswith((*ours, "IMPERSONATE_", "BROKER_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
     monkeypatch.setenv("PATH", os.defpath)

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from .conftest import WriteKey
-from .fake_google import EMAIL, PROJECT, FakeGoogle
+from .fake_google import API_KEY, EMAIL, NARROW, PROJECT, FakeGoogle
+from .key_server import CLUSTER, WORKER, Signer, publishing
 
 SECRET = "the-callers-secret-51c0"
-BEARER = {"authorization": f"Bearer {SECRET}"}
 
 
 def free_port() -> int:
@@ -55,9 +55,9 @@ class Broker:
     def get(self, path: str, port: int | None = None) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", trust_env=False)
 
-    def token(self) -> httpx.Response:
+    def token(self, shown: str = SECRET) -> httpx.Response:
         url = f"http://127.0.0.1:{self.port}/v1/token"
-        return httpx.post(url, headers=BEARER, trust_env=False)
+        return httpx.post(url, headers={"authorization": f"Bearer {shown}"}, trust_env=False)
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Poll until `condition`, 10 s at most; a refused connection counts as not yet."""
@@ -137,7 +137,8 @@ def test_from_a_key_file_to_a_token_and_an_orderly_stop(
     assert minted[0]["account"] == EMAIL
     assert minted[0]["lifetime_s"] in (3599, 3600)
     handed = [line for line in broker.logs if line["event"] == "token handed out"]
-    assert [line["caller"] for line in handed] == ["127.0.0.1"]
+    assert [line["caller"] for line in handed] == ["secret at 127.0.0.1"]
+    assert [line["address"] for line in handed] == ["127.0.0.1"]
     for secret in (*google.secrets(), SECRET):
         assert secret not in broker.output
         assert secret not in metrics
@@ -240,6 +241,71 @@ def test_the_metadata_server_refuses(start: Callable[..., Broker], google: FakeG
     broker = start(GCE_METADATA_HOST=host, GCE_METADATA_IP=host, NO_GCE_CHECK="false")
     broker.until(lambda: words.decode() in broker.get("/readyz").text)
     assert broker.token().status_code == 502
+
+
+def test_a_workload_that_impersonates_a_narrow_account(
+    start: Callable[..., Broker], google: FakeGoogle
+) -> None:
+    """The recommended way: no key anywhere, and a token that can do one thing for 15 minutes."""
+    host = f"127.0.0.1:{google.port}"
+    broker = start(
+        GCE_METADATA_HOST=host,
+        GCE_METADATA_IP=host,
+        NO_GCE_CHECK="false",
+        IMPERSONATE_SERVICE_ACCOUNT=NARROW,
+        IAM_CREDENTIALS_URL=google.url,
+    )
+    broker.until(lambda: broker.get("/readyz").status_code == 200)
+    answer = broker.token().json()
+    assert answer["value"] == f"Bearer {google.tokens[1]}"
+    assert 800 < answer["expires_in_s"] <= 900
+    minted = next(line for line in broker.logs if line["event"] == "token minted")
+    assert (minted["account"], minted["project"]) == (NARROW, PROJECT)
+    assert not [secret for secret in google.secrets() if secret in broker.output]
+
+
+def test_an_api_key(start: Callable[..., Broker], google: FakeGoogle, tmp_path: Path) -> None:
+    key = tmp_path / "api-key"
+    key.write_text(f"{API_KEY}\n")
+    broker = start(GEMINI_API_KEY_FILE=str(key), GEMINI_API_URL=google.url)
+    broker.until(lambda: broker.get("/readyz").status_code == 200)
+    answers = [broker.token().json() for _ in range(2)]
+    assert [answer["value"] for answer in answers] == [f"Token {t}" for t in google.tokens[1:]]
+    assert [answer["reusable"] for answer in answers] == [False, False]
+    minted = [line for line in broker.logs if line["event"] == "token minted"]
+    assert [line["asked_by"] for line in minted] == ["start"] + ["caller secret at 127.0.0.1"] * 2
+    key.write_text("AIzaSyAnother")
+    assert (broker.token().status_code, broker.get("/readyz").status_code) == (502, 503)
+    assert "API key not valid" in broker.get("/readyz").text
+    assert not [secret for secret in (*google.secrets(), "Another") if secret in broker.output]
+
+
+def test_an_api_key_that_is_not_there(start: Callable[..., Broker], tmp_path: Path) -> None:
+    line = refused(start(GEMINI_API_KEY_FILE=str(tmp_path / "none")))
+    assert line.startswith("livegate: GEMINI_API_KEY_FILE: can't read")
+
+
+def test_a_kubernetes_caller(
+    start: Callable[..., Broker], google: FakeGoogle, key_file: WriteKey
+) -> None:
+    with publishing(Signer(google.key)) as signer:
+        broker = start(
+            GOOGLE_APPLICATION_CREDENTIALS=str(key_file()),
+            CALLER_AUTH="kubernetes",
+            CALLER_ACCOUNTS=WORKER,
+            KUBERNETES_ISSUER=CLUSTER,
+            KUBERNETES_JWKS_URL=signer.url,
+        )
+        broker.until(lambda: broker.get("/readyz").status_code == 200)
+        token = signer.kubernetes()
+        assert broker.token(token).status_code == 200
+        assert broker.token().status_code == 401, "the secret counts no more"
+    handed = next(line for line in broker.logs if line["event"] == "token handed out")
+    assert handed["caller"] == f"{WORKER}/session-worker-0"
+    refusal = next(line for line in broker.logs if line["event"] == "caller refused")
+    assert refusal["reason"].startswith("kubernetes: ")
+    assert token not in broker.output
+    assert SECRET not in broker.output
 
 
 def test_a_users_credential_is_not_ready_without_a_project(

@@ -3,16 +3,17 @@
 Order: the file that GOOGLE_APPLICATION_CREDENTIALS names; else the one JSON file in
 CREDENTIALS_DIR; else application default credentials (gcloud's file, then the metadata server of
 GKE, Cloud Run and Compute Engine). A place that is set but wrong is an error, never skipped.
+With IMPERSONATE_SERVICE_ACCOUNT the credential only vouches for that account, which is minted for.
 """
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import google.auth
-from google.auth import exceptions
+from google.auth import exceptions, impersonated_credentials
 from google.auth.credentials import Credentials, with_scopes_if_required
 
 from livegate_broker import files
@@ -36,7 +37,8 @@ Say = Callable[..., None]
 class Found:
     """The credential that the broker mints with. `project` None: no place named one.
 
-    `path` is the file that it came from, if this module chose that file.
+    `path` is the file that it came from, if this module chose that file. `longest_s` is what its
+    tokens are asked to last, where Google answers with a time of its own clock.
     """
 
     credentials: Credentials
@@ -44,6 +46,7 @@ class Found:
     source: str
     project: str | None
     path: Path | None = None
+    longest_s: float | None = None
 
     @property
     def account(self) -> str:
@@ -75,6 +78,13 @@ def find(settings: BrokerSettings, say: Say) -> Found:
             found = _from_file(file, "CREDENTIALS_DIR", settings)
         else:
             found = _default(settings, say)
+    if settings.impersonate_service_account:
+        say(
+            "it will impersonate IMPERSONATE_SERVICE_ACCOUNT",
+            credential=found.kind,
+            account=found.account,
+        )
+        found = _impersonating(settings.impersonate_service_account, found, settings)
     say(
         "found the credential",
         credential=found.kind,
@@ -84,6 +94,25 @@ def find(settings: BrokerSettings, say: Say) -> Found:
         quota_project=found.quota_project,
     )
     return found
+
+
+def _impersonating(target: str, found: Found, settings: BrokerSettings) -> Found:
+    base = settings.iam_credentials_url
+    path = f"/v1/projects/-/serviceAccounts/{target}:generateAccessToken"
+    credentials = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+        found.credentials,
+        target,
+        list(SCOPES),
+        lifetime=settings.impersonate_lifetime_s,
+        quota_project_id=found.quota_project,
+        iam_endpoint_override=f"{base.rstrip('/')}{path}" if base else None,
+    )
+    return replace(
+        found,
+        credentials=credentials,
+        kind=f"{found.kind}, impersonating",
+        longest_s=settings.impersonate_lifetime_s,
+    )
 
 
 def _only_json(folder: Path) -> Path | None:
@@ -116,7 +145,16 @@ def _from_file(path: Path, setting: str, settings: BrokerSettings) -> Found:
         ) from None
     named = info.get("project_id")
     project = settings.google_cloud_project or (named if isinstance(named, str) else None)
-    return Found(credentials, kind, f"{setting}: {path}", project, path)
+    return Found(credentials, kind, f"{setting}: {path}", project, path, _longest_s(info))
+
+
+def _longest_s(info: dict[str, Any]) -> float | None:
+    """What a file that names an account to impersonate asks for; Google's default is an hour."""
+    if "service_account_impersonation_url" not in info:
+        return None
+    options = info.get("service_account_impersonation")
+    asked = options.get("token_lifetime_seconds") if isinstance(options, dict) else None
+    return float(asked) if isinstance(asked, int | float) else 3600.0
 
 
 def _load(info: dict[str, Any]) -> Credentials:
