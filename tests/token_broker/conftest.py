@@ -15,6 +15,11 @@ from livegate_broker.settings import BrokerSettings
 from .fake_google import FakeGoogle, serving
 
 WriteKey = Callable[..., Path]
+OURS = (
+    *("GOOGLE_", "GCE_", "GCLOUD_", "GEMINI_", "CREDENTIALS_", "IMPERSONATE_"),
+    *("CALLER_", "KUBERNETES_", "BROKER_", "LIVE_"),
+)
+"""How variables begin that would change what a test finds."""
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +37,7 @@ def google(rsa_key: rsa.RSAPrivateKey) -> Iterator[FakeGoogle]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No credential of the machine's own, and no proxy between the tests and loopback."""
     for name in list(os.environ):
-        ours = ("GOOGLE_", "GCE_", "GCLOUD_", "GEMINI_", "CREDENTIALS_", "CALLER_", "KUBERNETES_")
-        if name.startswith((*ours, "IMPERSONATE_", "BROKER_")) or name.upper().endswith("_PROXY"):
+        if name.startswith(OURS) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
     monkeypatch.setenv("PATH", os.defpath)

@@ -219,3 +219,26 @@ def test_nothing_secret_is_said(
     found = searched(steps, folder, google_application_credentials=key_file())
     said = repr(steps.said) + repr(found)
     assert not [secret for secret in google.secrets() if secret in said]
+
+
+def test_impersonation_is_said_and_asks_google_nothing_at_start(
+    steps: Steps, folder: Path, key_file: WriteKey, google: FakeGoogle
+) -> None:
+    values = {"impersonate_service_account": "narrow@p.iam.gserviceaccount.com"}
+    found = searched(steps, folder, google_application_credentials=key_file(), **values)
+    assert found.account == "narrow@p.iam.gserviceaccount.com"
+    assert found.kind == "service account key, impersonating"
+    assert found.longest_s == 900
+    assert any(
+        event.startswith("it will impersonate") and fields["account"] == EMAIL
+        for event, fields in steps.said
+    )
+    assert google.requests == []
+    simulated = searched(
+        steps,
+        folder,
+        google_application_credentials=key_file(),
+        live_upstream="simulator",
+        **values,
+    )
+    assert simulated.account == EMAIL, "nobody at Google is impersonated for the simulator"

@@ -283,6 +283,8 @@ def test_an_api_key(start: Callable[..., Broker], google: FakeGoogle, tmp_path: 
 def test_an_api_key_that_is_not_there(start: Callable[..., Broker], tmp_path: Path) -> None:
     line = refused(start(GEMINI_API_KEY_FILE=str(tmp_path / "none")))
     assert line.startswith("livegate: GEMINI_API_KEY_FILE: can't read")
+    line = refused(start(LIVE_UPSTREAM="developer"))
+    assert line.startswith("livegate: GEMINI_API_KEY_FILE is not set")
 
 
 def test_a_kubernetes_caller(

@@ -56,3 +56,23 @@ def test_values_that_mean_nothing(
     with pytest.raises(SystemExit):
         BrokerSettings.load([])
     assert capsys.readouterr().err.startswith(f"livegate: {name}")
+
+
+@pytest.mark.parametrize(
+    ("upstream", "dialect", "key", "ephemeral"),
+    [
+        ("", "vertex", None, False),
+        ("", "vertex", "k", True),
+        ("developer", "vertex", None, True),
+        ("vertex", "developer", "k", False),
+        ("simulator", "vertex", "k", False),
+        ("simulator", "developer", None, True),
+    ],
+)
+def test_the_upstream_decides_what_is_minted(
+    upstream: str, dialect: str, key: str | None, *, ephemeral: bool
+) -> None:
+    settings = BrokerSettings.model_validate(
+        {"live_upstream": upstream, "live_dialect": dialect, "gemini_api_key_file": key}
+    )
+    assert settings.mints_ephemeral is ephemeral

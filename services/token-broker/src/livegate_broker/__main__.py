@@ -39,10 +39,11 @@ def main() -> None:
 
 
 def _issuer(settings: BrokerSettings, say: Say) -> Issuer:
-    """What mints: the API key of GEMINI_API_KEY_FILE if set, else the Google credential."""
-    if settings.gemini_api_key_file is not None:
-        path = settings.gemini_api_key_file
+    """What mints: the API key of GEMINI_API_KEY_FILE, or the Google credential."""
+    path = settings.gemini_api_key_file
+    if settings.mints_ephemeral:
         read_secret(path, "GEMINI_API_KEY_FILE")
+        assert path is not None, "read_secret has ended the process"
         say(
             "found the API key in GEMINI_API_KEY_FILE; no Google credential is used", path=str(path)
         )
@@ -63,7 +64,9 @@ def _issuer(settings: BrokerSettings, say: Say) -> Issuer:
 
 def await_file(settings: BrokerSettings) -> None:
     """Give the one who makes the credential file CREDENTIALS_WAIT_S; errors come later."""
-    path = settings.gemini_api_key_file or settings.google_application_credentials
+    path = settings.google_application_credentials
+    if settings.mints_ephemeral:
+        path = settings.gemini_api_key_file
     deadline = time.monotonic() + settings.credentials_wait_s
     while path is not None and time.monotonic() < deadline:
         if path.is_file() and path.stat().st_size:

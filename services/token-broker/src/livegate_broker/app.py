@@ -26,7 +26,7 @@ BODY_S = 5.0
 """So long a caller may take to send it."""
 
 REFUSALS_A_MINUTE = 60
-"""Of an address; further ones are not logged."""
+"""Of an address or caller; further ones are not logged."""
 
 _log = logs.get(__name__)
 
@@ -114,7 +114,8 @@ class _Api:
         who = f"{caller} at {address}" if caller == Secret.method else caller
         wait_s = self._rate.wait_s(who, self._clock())
         if wait_s:
-            _log.warning("caller asks too often", caller=who, retry_after_s=wait_s)
+            if not self._refusals.wait_s(who, self._clock()):
+                _log.warning("caller asks too often", caller=who, retry_after_s=wait_s)
             return _too_many(wait_s)
         return who
 

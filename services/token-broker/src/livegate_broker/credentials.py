@@ -78,7 +78,8 @@ def find(settings: BrokerSettings, say: Say) -> Found:
             found = _from_file(file, "CREDENTIALS_DIR", settings)
         else:
             found = _default(settings, say)
-    if settings.impersonate_service_account:
+    # Nobody at Google is impersonated for the simulator.
+    if settings.impersonate_service_account and settings.live_upstream != "simulator":
         say(
             "it will impersonate IMPERSONATE_SERVICE_ACCOUNT",
             credential=found.kind,

@@ -17,6 +17,12 @@ class BrokerSettings(ServiceSettings):
     port: int = Field(8082, ge=0, le=65535, description="POST /v1/token, /healthz, /readyz")
     admin_port: int = Field(9082, ge=0, le=65535, description="/metrics")
 
+    live_upstream: str = Field(
+        "", description="what the workers talk to, which decides what they need; default: any"
+    )
+    live_dialect: Literal["vertex", "developer"] = Field(
+        "vertex", description="which of Google's two dialects the simulator speaks"
+    )
     google_application_credentials: Path | None = Field(
         None, description="a Google credential file; tried first"
     )
@@ -46,7 +52,7 @@ class BrokerSettings(ServiceSettings):
         description="instead of https://iamcredentials.googleapis.com: a private endpoint",
     )
     gemini_api_key_file: Path | None = Field(
-        None, description="a key of the Gemini Developer API: mint ephemeral tokens with it instead"
+        None, description="developer: a key of the Gemini Developer API, for ephemeral tokens"
     )
     gemini_api_url: str = Field(
         "https://generativelanguage.googleapis.com",
@@ -94,6 +100,15 @@ class BrokerSettings(ServiceSettings):
         description="Google's keys for ID tokens",
     )
     caller_rate: int = Field(600, gt=0, description="token requests a caller may make in a minute")
+
+    @property
+    def mints_ephemeral(self) -> bool:
+        """Whether the workers need the Developer API's ephemeral tokens, not access tokens."""
+        if self.live_upstream == "simulator":
+            return self.live_dialect == "developer"
+        if self.live_upstream:
+            return self.live_upstream == "developer"
+        return self.gemini_api_key_file is not None
 
     @field_validator("caller_auth", "caller_accounts", mode="before")
     @classmethod
