@@ -130,3 +130,27 @@ async def test_sessions(client: httpx.AsyncClient, registry: Registry) -> None:
         detail = (await client.get(f"/sessions/{key}")).json()
         assert detail["received"] == [{"index": -1, "at_s": 1.5, "kind": "text", "text": "hi"}]
     assert (await client.get("/sessions/2")).status_code == 404
+
+
+@pytest.mark.parametrize("in_query", [True, False])
+async def test_an_ephemeral_token_for_the_api_key(issuer: Issuer, *, in_query: bool) -> None:
+    serving = live(Registry())
+    key = serving.ephemeral.api_key
+    headers, params = ({}, {"key": key}) if in_query else ({"x-goog-api-key": key}, {})
+    transport = httpx.ASGITransport(app=admin.app(issuer, serving))
+    async with httpx.AsyncClient(transport=transport, base_url="http://simulator") as http:
+        made = await http.post("/v1alpha/auth_tokens", headers=headers, params=params)
+        assert made.status_code == 200
+        serving.ephemeral.use(made.json()["name"], time.time())
+        wrong = await http.post("/v1alpha/auth_tokens", headers={"x-goog-api-key": "AIza"})
+        large = await http.post(
+            "/v1alpha/auth_tokens", headers=headers, params=params, content=b" " * 100_000
+        )
+        assert (large.status_code, large.json()["error"]["code"]) == (400, 400)
+        assert (await http.post("/v1beta/auth_tokens", headers=headers)).status_code == 404
+    assert wrong.status_code == 400
+    assert wrong.json()["error"] == {
+        "code": 400,
+        "message": "API key not valid. Please pass a valid API key.",
+        "status": "INVALID_ARGUMENT",
+    }

@@ -8,7 +8,7 @@ from livegate_simulator.endpoints import (
     authenticate_vertex,
     endpoint,
 )
-from livegate_simulator.errors import InvalidArgumentError, PolicyError
+from livegate_simulator.errors import InvalidArgumentError, PolicyError, RefusalError
 
 VERTEX = "ws/google.cloud.aiplatform.{}.LlmBidiService/BidiGenerateContent"
 DEVELOPER = "ws/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
@@ -20,7 +20,8 @@ def test_both_paths_in_any_version(slashes: str, version: str) -> None:
     assert endpoint(slashes + VERTEX.format(version)) == Endpoint("vertex", version)
     developer = Endpoint("developer", version)
     assert endpoint(slashes + DEVELOPER.format(version)) == developer
-    assert endpoint(f"{slashes}{DEVELOPER.format(version)}Constrained") == developer
+    constrained = Endpoint("developer", version, constrained=True)
+    assert endpoint(f"{slashes}{DEVELOPER.format(version)}Constrained") == constrained
 
 
 @pytest.mark.parametrize(
@@ -68,32 +69,60 @@ def test_vertex_refuses(headers: dict[str, str]) -> None:
         authenticate_vertex(headers, lambda token: token == "good")
 
 
+PLAIN = Endpoint("developer", "v1beta")
+CONSTRAINED = Endpoint("developer", "v1alpha", constrained=True)
+
+
+def used(at: Endpoint, headers: dict[str, str], query: dict[str, str]) -> list[str]:
+    """The ephemeral tokens that a caller used."""
+    tokens: list[str] = []
+    authenticate_developer(at, headers, query, tokens.append)
+    return tokens
+
+
 @pytest.mark.parametrize(
-    ("headers", "query"),
+    ("at", "headers", "query", "tokens"),
     [
-        ({"x-goog-api-key": "any"}, {}),
-        ({}, {"key": "any"}),
-        ({"authorization": "Token auth_tokens/any"}, {}),
-        ({}, {"access_token": "auth_tokens/any"}),
+        (PLAIN, {"x-goog-api-key": "any"}, {}, []),
+        (PLAIN, {}, {"key": "any"}, []),
+        (CONSTRAINED, {"authorization": "Token auth_tokens/t"}, {}, ["auth_tokens/t"]),
+        (CONSTRAINED, {"authorization": "token  auth_tokens/t "}, {}, ["auth_tokens/t"]),
+        (CONSTRAINED, {}, {"access_token": "auth_tokens/t"}, ["auth_tokens/t"]),
+        (CONSTRAINED, {"authorization": "Token t"}, {"key": "any"}, ["t"]),
     ],
 )
-def test_the_developer_api_takes(headers: dict[str, str], query: dict[str, str]) -> None:
-    authenticate_developer(headers, query)
+def test_the_developer_api_takes(
+    at: Endpoint, headers: dict[str, str], query: dict[str, str], tokens: list[str]
+) -> None:
+    assert used(at, headers, query) == tokens
 
 
 @pytest.mark.parametrize(
-    ("headers", "query", "error"),
+    ("at", "headers", "query", "error"),
     [
-        ({"x-goog-api-key": "wrong"}, {}, InvalidArgumentError),
-        ({}, {"key": "wrong-key"}, InvalidArgumentError),
-        ({"authorization": "Token wrong"}, {}, InvalidArgumentError),
-        ({}, {}, PolicyError),
-        ({}, {"key": ""}, PolicyError),
-        ({"authorization": "Bearer any"}, {}, PolicyError),
+        (PLAIN, {"x-goog-api-key": "wrong"}, {}, InvalidArgumentError),
+        (PLAIN, {}, {"key": "wrong-key"}, InvalidArgumentError),
+        (PLAIN, {"authorization": "Token auth_tokens/t"}, {}, InvalidArgumentError),
+        (PLAIN, {}, {"access_token": "auth_tokens/t"}, InvalidArgumentError),
+        (PLAIN, {}, {}, PolicyError),
+        (PLAIN, {}, {"key": ""}, PolicyError),
+        (PLAIN, {"authorization": "Bearer any"}, {}, PolicyError),
+        (CONSTRAINED, {"x-goog-api-key": "any"}, {}, PolicyError),
+        (CONSTRAINED, {}, {"key": "any"}, PolicyError),
+        (CONSTRAINED, {"authorization": "Token "}, {"access_token": ""}, PolicyError),
+        (CONSTRAINED, {"authorization": "Bearer auth_tokens/t"}, {}, PolicyError),
     ],
 )
 def test_the_developer_api_refuses(
-    headers: dict[str, str], query: dict[str, str], error: type[Exception]
+    at: Endpoint, headers: dict[str, str], query: dict[str, str], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        authenticate_developer(headers, query)
+        used(at, headers, query)
+
+
+def test_what_the_token_is_refused_for_passes_on() -> None:
+    def use(_: str) -> None:
+        raise RefusalError("Token has been used too many times")
+
+    with pytest.raises(RefusalError, match="too many times"):
+        authenticate_developer(CONSTRAINED, {"authorization": "Token t"}, {}, use)

@@ -84,7 +84,7 @@ def test_a_secret_replaces_an_older_one_and_is_its_owners(tmp_path: Path) -> Non
     path = tmp_path / "key.json"
     path.write_text("old")
     path.chmod(0o644)
-    write_secret(path, "new")
+    write_secret(path, "new", "API_KEY_FILE")
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -95,8 +95,8 @@ def test_a_file_that_can_not_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit):
-        write_secret(tmp_path / "file" / "key.json", "x")
-    assert "SERVICE_ACCOUNT_FILE" in capsys.readouterr().err
+        write_secret(tmp_path / "file" / "key.json", "x", "API_KEY_FILE")
+    assert "API_KEY_FILE" in capsys.readouterr().err
 
 
 async def test_wss_with_a_certificate(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -138,11 +139,23 @@ async def test_a_wrong_key_is_closed_after_the_upgrade(
         assert (await close_of(connection))[0] == code
 
 
-@pytest.mark.parametrize("query", ["?key=k", "?access_token=auth_tokens/t", "?alt=ws&key=k"])
+@pytest.mark.parametrize("query", ["?key=k", "?alt=ws&key=k"])
 async def test_a_key_in_the_query_is_taken(running: Running, query: str) -> None:
-    path = f"/ws/google.ai.generativelanguage.v1alpha.{SERVICE}Constrained"
+    path = f"/ws/google.ai.generativelanguage.v1alpha.{SERVICE}"
     async with running.connect(path + query, {}) as connection:
         await set_up(connection, f"models/{NEW}")
+
+
+async def test_an_ephemeral_token_opens_one_connection(running: Running) -> None:
+    path = f"/ws/google.ai.generativelanguage.v1alpha.{SERVICE}Constrained"
+    ephemeral = running.live.ephemeral
+    token = ephemeral.create(ephemeral.api_key, b"", time.time())
+    async with running.connect(path, {"Authorization": f"Token {token}"}) as connection:
+        await set_up(connection, f"models/{NEW}")
+    async with running.connect(f"{path}?access_token={token}", {}) as connection:
+        assert await close_of(connection) == (1011, "Token has been used too many times")
+    async with running.connect(f"{path}?access_token=auth_tokens/t", {}) as connection:
+        assert (await close_of(connection))[0] == 1007
 
 
 async def test_a_refusal_closes_with_its_reason(running: Running) -> None:

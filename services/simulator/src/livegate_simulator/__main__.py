@@ -32,7 +32,8 @@ async def _serve(settings: SimulatorSettings) -> None:
     tls = _tls(settings)
     issuer = Issuer(settings.simulator_project, settings.token_uri, settings.token_lifetime_s)
     if settings.service_account_file is not None:
-        write_secret(settings.service_account_file, issuer.service_account())
+        key = issuer.service_account()
+        write_secret(settings.service_account_file, key, "SERVICE_ACCOUNT_FILE")
     live = LiveServer(
         Server(
             models.load(),
@@ -44,6 +45,8 @@ async def _serve(settings: SimulatorSettings) -> None:
         lambda token: settings.allow_any_bearer or issuer.is_valid(token, time.time()),
         settings.pretty_json,
     )
+    if settings.api_key_file is not None:
+        write_secret(settings.api_key_file, live.ephemeral.api_key, "API_KEY_FILE")
     sock = bind(settings.host, settings.port)
     port = sock.getsockname()[1]
     async with live.listen(sock, tls) as listening:
@@ -70,8 +73,11 @@ def _tls(settings: SimulatorSettings) -> ssl.SSLContext | None:
         fail(f"TLS_CERT_FILE, TLS_KEY_FILE: {error.strerror or error}")
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Write `path` for its owner only, whole or not at all; exits with 2 if that fails."""
+def write_secret(path: Path, text: str, setting: str) -> None:
+    """Write `path` for its owner only, whole or not at all; exits with 2 if that fails.
+
+    `setting` is the variable's name for the error.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +85,7 @@ def write_secret(path: Path, text: str) -> None:
             file.write(text)
         part.replace(path)
     except OSError as error:
-        fail(f"SERVICE_ACCOUNT_FILE: can't write {path}: {error.strerror}")
+        fail(f"{setting}: can't write {path}: {error.strerror}")
 
 
 if __name__ == "__main__":

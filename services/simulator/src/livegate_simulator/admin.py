@@ -1,4 +1,4 @@
-"""HTTP on ADMIN_PORT: the token endpoint, health, metrics, and what the sessions contain."""
+"""HTTP on ADMIN_PORT: the token endpoints, health, metrics, and what the sessions contain."""
 
 import time
 import urllib.parse
@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from livegate_simulator import control
+from livegate_simulator.ephemeral import ApiError, EphemeralTokens
 from livegate_simulator.server import LiveServer
 from livegate_simulator.tokens import GrantError, Issuer
 
@@ -49,9 +50,25 @@ def app(issuer: Issuer, live: LiveServer) -> Starlette:
 
     return admin_app(
         Route("/token", token, methods=["POST"]),
+        _auth_tokens(live.ephemeral),
         Route("/healthz", health),
         Route("/readyz", ready),
         Route("/sessions", sessions),
         Route("/sessions/{key}", session),
         *control.routes(live),
     )
+
+
+def _auth_tokens(ephemeral: EphemeralTokens) -> Route:
+    """Where the Developer API's ephemeral tokens are made."""
+
+    async def create(request: Request) -> JSONResponse:
+        key = request.headers.get("x-goog-api-key", "") or request.query_params.get("key", "")
+        try:
+            name = ephemeral.create(key, await control.body(request), time.time())
+        except ApiError as refused:
+            error = {"code": refused.code, "message": refused.message, "status": refused.status}
+            return JSONResponse({"error": error}, refused.code)
+        return JSONResponse({"name": name}, headers={"Cache-Control": "no-store"})
+
+    return Route("/v1alpha/auth_tokens", create, methods=["POST"])

@@ -17,7 +17,7 @@ _VERTEX = re.compile(
 )
 _DEVELOPER = re.compile(
     r"/+ws/+google\.ai\.generativelanguage\.(v\w+)\.GenerativeService\.BidiGenerateContent"
-    r"(?:Constrained)?"
+    r"(Constrained)?"
 )
 _RESOURCE = re.compile(
     r"(?:projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/)?"
@@ -31,10 +31,11 @@ class UnauthenticatedError(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One of Google's paths, and the API version in it."""
+    """One of Google's paths, and the API version in it. `constrained` is for ephemeral tokens."""
 
     dialect: Dialect
     version: str
+    constrained: bool = False
 
 
 def endpoint(path: str) -> Endpoint | None:
@@ -42,7 +43,7 @@ def endpoint(path: str) -> Endpoint | None:
     if found := _VERTEX.fullmatch(path):
         return Endpoint("vertex", found[1])
     if found := _DEVELOPER.fullmatch(path):
-        return Endpoint("developer", found[1])
+        return Endpoint("developer", found[1], constrained=bool(found[2]))
     return None
 
 
@@ -62,28 +63,35 @@ def authenticate_vertex(headers: Mapping[str, str], is_valid: Callable[[str], bo
         raise UnauthenticatedError
 
 
-def authenticate_developer(headers: Mapping[str, str], query: Mapping[str, str]) -> None:
-    """Check the API key or ephemeral token: any is taken but "wrong…", which tests use.
+def authenticate_developer(
+    at: Endpoint,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    use: Callable[[str], None],
+) -> None:
+    """Check the API key, any but "wrong…", which tests use; or `use` the ephemeral token, which is
+    what the constrained path takes.
 
     Google accepts the upgrade and closes afterwards; so must the caller.
 
     Raises:
-        InvalidArgumentError: a key that is not valid.
-        PolicyError: no key at all.
+        InvalidArgumentError: a key that is not valid, a token where a key belongs.
+        PolicyError: no key, no token.
+        RefusalError: see `EphemeralTokens.use`.
     """
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = (
-        (token.strip() if scheme.lower() == "token" else "")
-        or headers.get("x-goog-api-key", "")
-        or query.get("key", "")
-        or query.get("access_token", "")
-    )
-    if not key:
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    token = shown.strip() if scheme.lower() == "token" else ""
+    token = token or query.get("access_token", "")
+    key = headers.get("x-goog-api-key", "") or query.get("key", "")
+    if at.constrained and token:
+        use(token)
+        return
+    if at.constrained or not (key or token):
         raise PolicyError(
             "Method doesn't allow unregistered callers (callers without established identity). "
             "Please use API Key."
         )
-    if key.startswith("wrong"):
+    if token or key.startswith("wrong"):
         raise InvalidArgumentError("API key not valid. Please pass a valid API key.")
 
 

@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import socket
 import ssl
+import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from websockets.http11 import Request, Response
 
 from livegate_simulator import endpoints, scenario
 from livegate_simulator.endpoints import Endpoint, UnauthenticatedError
+from livegate_simulator.ephemeral import EphemeralTokens
 from livegate_simulator.errors import RefusalError
 from livegate_simulator.events import Closed
 from livegate_simulator.line import Line
@@ -37,12 +39,15 @@ _KNOWN_CODES = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 
 
 @dataclass(frozen=True)
 class LiveServer:
-    """Serves the Live API. `is_valid_bearer` decides on the Vertex path."""
+    """Serves the Live API. `is_valid_bearer` decides on the Vertex path, `ephemeral` on the
+    Developer API's constrained one.
+    """
 
     sessions: Server
     registry: Registry
     is_valid_bearer: Callable[[str], bool]
     pretty_json: bool = False
+    ephemeral: EphemeralTokens = field(default_factory=EphemeralTokens)
     _lines: dict[int, Line] = field(default_factory=dict)
 
     def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> WebSocketServer:
@@ -93,7 +98,9 @@ class LiveServer:
         assert at is not None, "the request was checked"
         if at.dialect == "developer":
             try:
-                endpoints.authenticate_developer(_headers(request), query)
+                endpoints.authenticate_developer(
+                    at, _headers(request), query, lambda name: self.ephemeral.use(name, time.time())
+                )
             except RefusalError as refusal:
                 await connection.close(refusal.code, refusal.reason)
                 return

@@ -16,12 +16,17 @@ class SimulatorSettings(ServiceSettings):
     """What the simulator takes besides what every service takes."""
 
     port: int = Field(8081, ge=0, le=65535, description="the Live API's WebSockets")
-    admin_port: int = Field(9081, ge=0, le=65535, description="/token, /sessions and /metrics")
+    admin_port: int = Field(
+        9081, ge=0, le=65535, description="/token, /v1alpha/auth_tokens, /sessions, /metrics"
+    )
     public_url: str = Field(
         "", description="where /token is reached; default http://127.0.0.1:ADMIN_PORT"
     )
     service_account_file: Path | None = Field(
         None, description="the generated service-account key is written here, mode 0600"
+    )
+    api_key_file: Path | None = Field(
+        None, description="the generated API key for ephemeral tokens is written here, mode 0600"
     )
     simulator_project: str = Field(
         "livegate-simulator", min_length=1, description="the service account's project"
