@@ -1,5 +1,6 @@
 """Which processes a run starts, with which environment."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,10 @@ from livegate_cli.plan import Files, Ports, Program, programs, shell
 from livegate_cli.settings import RunSettings
 
 PORTS = Ports(1, 2, 3, 4, 5, 6, (7, 8))
-FILES = Files(Path("/run/secret"), Path("/run/seal-keys"), Path("/run/account.json"))
-TLS = Files(
-    FILES.secret, FILES.seal_keys, FILES.service_account, Path("/run/cert"), Path("/run/key")
+FILES = Files(
+    Path("/run/secret"), Path("/run/seal-keys"), Path("/run/account.json"), Path("/run/api-key")
 )
+TLS = replace(FILES, tls_cert=Path("/run/cert"), tls_key=Path("/run/key"))
 
 
 def plan(files: Files = FILES, **environ: str) -> dict[str, Program]:
@@ -83,6 +84,23 @@ def test_with_vertex_the_operators_account_is_used_and_nothing_waited_for() -> N
     ]
     assert broker.env["GOOGLE_APPLICATION_CREDENTIALS"] == "/my/key.json"
     assert "CREDENTIALS_WAIT_S" not in broker.env
+
+
+def test_the_simulators_api_key_is_for_the_developer_dialect() -> None:
+    planned = plan(LIVE_UPSTREAM="simulator", LIVE_DIALECT="developer")
+    broker = planned["token-broker"].env
+    assert broker["GEMINI_API_KEY_FILE"] == planned["simulator"].env["API_KEY_FILE"]
+    assert broker["GEMINI_API_URL"] == f"http://127.0.0.1:{PORTS.simulator_admin}"
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in broker
+    assert planned["worker-1"].env["LIVE_DIALECT"] == "developer"
+    assert "GEMINI_API_KEY_FILE" not in planned["worker-1"].env
+
+
+def test_the_operators_api_key_is_the_brokers() -> None:
+    planned = plan(LIVE_UPSTREAM="developer", GEMINI_API_KEY_FILE="/my/api-key")
+    assert planned["token-broker"].env["GEMINI_API_KEY_FILE"] == "/my/api-key"
+    assert planned["token-broker"].env["LIVE_UPSTREAM"] == "developer"
+    assert "GEMINI_API_URL" not in planned["token-broker"].env
 
 
 def test_other_settings_pass_on() -> None:

@@ -152,3 +152,9 @@ def test_a_bad_file_of_keys_is_said_at_the_start_and_not_shown(
     assert said.startswith("livegate: SEAL_KEYS_FILE: ")
     assert str(file) in said
     assert key not in said
+
+
+def test_the_simulator_in_the_developer_dialect_has_that_platforms_models() -> None:
+    simulated = EdgeSettings(live_upstream="simulator", live_dialect="developer")
+    assert simulated.allowed_models == EdgeSettings(live_upstream="developer").allowed_models
+    assert EdgeSettings(live_upstream="vertex", live_dialect="developer").platform == "vertex"

@@ -25,10 +25,11 @@ def test_upstreams(upstream: str, dialect: str, needs_broker: bool) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["vertex", "developer"])
-def test_the_dialect_setting_is_for_servers_of_ones_own(
+def test_the_dialect_setting_is_for_what_is_not_googles(
     dialect: Literal["vertex", "developer"],
 ) -> None:
-    assert WorkerSettings(live_upstream="ws://host", live_dialect=dialect).dialect == dialect
+    for upstream in ("ws://host", "simulator"):
+        assert WorkerSettings(live_upstream=upstream, live_dialect=dialect).dialect == dialect
     assert WorkerSettings(live_upstream="vertex", live_dialect=dialect).dialect == "vertex"
     own = WorkerSettings(live_upstream="developer", live_dialect=dialect)
     assert own.dialect == "developer"
@@ -47,6 +48,7 @@ def test_the_dialect_setting_is_for_servers_of_ones_own(
         ("LIVE_UPSTREAM", "ws://host:port"),
         ("LIVE_UPSTREAM", "ws://[::1"),
         ("LIVE_DIALECT", "openai"),
+        ("BROKER_AUTH", "anything"),
         ("BROKER_URL", "127.0.0.1:8082"),
         ("BROKER_URL", "http://127.0.0.1:99999"),
         ("BROKER_URL", "ws://127.0.0.1"),

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from livegate_worker.identity import Identity, IdentityError
 from livegate_worker.tokens import EARLY_S, BrokerError, Token, Tokens
 from starlette.responses import JSONResponse, Response
 
@@ -20,11 +21,31 @@ class Clock:
         return self.now
 
 
+class Shown:
+    """What the worker shows; counts how often."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def headers(self) -> dict[str, str]:
+        self.times += 1
+        return {"Authorization": f"Bearer {SECRET}"}
+
+
+class Nothing:
+    async def headers(self) -> dict[str, str]:
+        raise IdentityError("there is nothing to show")
+
+
+def asker(url: str, clock: Clock, identity: Identity | None = None) -> Tokens:
+    return Tokens(url, identity or Shown(), clock, lambda _: None)
+
+
 @contextlib.asynccontextmanager
 async def tokens(answer: Answer = numbered) -> AsyncIterator[tuple[Tokens, Broker, Clock]]:
     clock = Clock()
     async with broker(answer) as playing:
-        asking = Tokens(playing.url, SECRET, clock)
+        asking = asker(playing.url, clock)
         try:
             yield asking, playing, clock
         finally:
@@ -101,6 +122,114 @@ async def test_a_token_that_is_not_reusable_is_for_one_caller() -> None:
         ]
 
 
+async def one_each(number: int) -> Response:
+    return token(number, value=f"Token auth_tokens/{number}", expires_in_s=600, reusable=False)
+
+
+async def test_a_token_for_one_connection_is_at_hand_and_given_once() -> None:
+    async with tokens(one_each) as (asking, playing, clock):
+        await asking.keep()
+        await asking.keep()
+        assert len(playing.requests) == 1
+        assert (await asking.get()).value == "Token auth_tokens/1"
+        assert len(playing.requests) == 1, "nobody waited"
+        assert (await asking.get()).value == "Token auth_tokens/2"
+        await asking.keep()
+        clock.now += 600 - EARLY_S
+        assert (await asking.get()).value == "Token auth_tokens/4", "the third one is too old"
+
+
+async def test_who_each_get_their_own_do_not_wait_for_each_other() -> None:
+    release = asyncio.Event()
+
+    async def slow(number: int) -> Response:
+        if number > 1:
+            await release.wait()
+        return await one_each(number)
+
+    async with tokens(slow) as (asking, playing, _), asyncio.TaskGroup() as group:
+        await asking.get()
+        callers = [group.create_task(asking.get()) for _ in range(10)]
+        await until(lambda: len(playing.requests) == 11, "all are asked for at once")
+        release.set()
+        assert len({(await caller).value for caller in callers}) == 10
+
+
+async def test_a_broker_that_changes_its_kind_of_token() -> None:
+    async def changing(number: int) -> Response:
+        return await one_each(number) if number in (2, 3) else token(number)
+
+    async with tokens(changing) as (asking, _, clock):
+        values = []
+        for _ in range(5):
+            values.append((await asking.get()).value.rpartition("-")[2].rpartition("/")[2])
+            clock.now += 3600
+        assert values == ["1", "2", "3", "4", "5"]
+        assert await asking.get() is await asking.get()
+
+
+async def test_asked_too_often_it_leaves_the_broker_alone_for_so_long() -> None:
+    async def busy(number: int) -> Response:
+        if number > 1:
+            return token(number)
+        body = {"error": {"code": "too_many_requests", "message": "asked too often"}}
+        return JSONResponse(body, 429, {"retry-after": "7"})
+
+    async with tokens(busy) as (asking, playing, clock):
+        for _ in range(3):
+            with pytest.raises(BrokerError, match=r"refused \(429\): asked too often"):
+                await asking.get()
+        assert len(playing.requests) == 1
+        clock.now += 7
+        assert (await asking.get()).value == "Bearer token-2"
+
+
+@pytest.mark.parametrize("told", [None, "", "soon", "-5", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_a_wait_that_is_not_told_in_seconds(told: str | None) -> None:
+    async def busy(number: int) -> Response:
+        headers = {} if told is None else {"retry-after": told}
+        return token(number) if number > 1 else Response(b"", 429, headers)
+
+    async with tokens(busy) as (asking, _, clock):
+        with pytest.raises(BrokerError):
+            await asking.get()
+        clock.now += 1
+        assert (await asking.get()).value == "Bearer token-2"
+
+
+async def test_without_an_identity_the_broker_is_not_asked() -> None:
+    async with broker() as playing:
+        asking = asker(playing.url, Clock(), Nothing())
+        with pytest.raises(BrokerError, match="there is nothing to show"):
+            await asking.get()
+        await asking.aclose()
+        assert playing.requests == []
+        assert asking.problem == "there is nothing to show"
+
+
+async def test_who_it_is_is_asked_each_time() -> None:
+    shown = Shown()
+    async with broker() as playing:
+        asking = asker(playing.url, Clock(), shown)
+        for times in (1, 2):
+            await asking.get()
+            asking.drop()
+            assert shown.times == times
+        await asking.aclose()
+
+
+async def test_a_token_that_is_none_for_the_upstream() -> None:
+    async with broker() as playing:
+        wrong = {"Bearer token-1": "the token broker has no API key"}
+        asking = Tokens(playing.url, Shown(), Clock(), wrong.get)
+        with pytest.raises(BrokerError, match="has no API key"):
+            await asking.get()
+        problems = [asking.problem]
+        assert (await asking.get()).value == "Bearer token-2"
+        assert [*problems, asking.problem] == ["the token broker has no API key", None]
+        await asking.aclose()
+
+
 async def test_a_dropped_token_is_not_used_again() -> None:
     async with tokens() as (asking, playing, _):
         await asking.get()
@@ -161,7 +290,7 @@ async def test_an_answer_that_is_none(status: int, body: bytes) -> None:
 
 
 async def test_nobody_there_and_no_secret_in_the_error() -> None:
-    asking = Tokens(f"http://127.0.0.1:{free_port()}", SECRET, Clock())
+    asking = asker(f"http://127.0.0.1:{free_port()}", Clock())
     with pytest.raises(BrokerError) as caught:
         await asking.get()
     await asking.aclose()
@@ -176,7 +305,7 @@ async def test_the_environments_proxy_gets_neither_secret_nor_token(
     async with broker() as proxy, broker() as playing:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        asking = Tokens(playing.url, SECRET, Clock())
+        asking = asker(playing.url, Clock())
         assert (await asking.get()).value == "Bearer token-1"
         await asking.aclose()
         assert proxy.requests == []

@@ -7,7 +7,13 @@ import msgspec
 import pytest
 from livegate_worker import upstreams
 from livegate_worker.settings import WorkerSettings
-from livegate_worker.upstreams import DEVELOPER_PATH, VERTEX_PATH, MisconfiguredError, Target
+from livegate_worker.upstreams import (
+    DEVELOPER_PATH,
+    EPHEMERAL_PATH,
+    VERTEX_PATH,
+    MisconfiguredError,
+    Target,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +61,7 @@ TARGETS = [
     (
         {"live_upstream": "developer", "google_cloud_project": "ours"},
         None,
-        Target(f"wss://generativelanguage.googleapis.com{DEVELOPER_PATH}", "models/"),
+        Target(f"wss://generativelanguage.googleapis.com{EPHEMERAL_PATH}", "models/"),
     ),
     (
         {"live_upstream": "simulator"},
@@ -79,10 +85,19 @@ TARGETS = [
         None,
         Target(f"ws://else.example{DEVELOPER_PATH}", "models/"),
     ),
-    (  # the dialect is for other upstreams only
+    (
         {"live_upstream": "simulator", "live_dialect": "developer"},
-        "s",
-        Target(f"ws://127.0.0.1:8081{VERTEX_PATH}", models_of("s"), transparent=True),
+        None,
+        Target(f"ws://127.0.0.1:8081{EPHEMERAL_PATH}", "models/"),
+    ),
+    (  # the dialect is for the simulator and others' servers
+        {"live_upstream": "vertex", "live_dialect": "developer"},
+        "p",
+        Target(
+            f"wss://us-central1-aiplatform.googleapis.com{VERTEX_PATH}",
+            models_of("p"),
+            transparent=True,
+        ),
     ),
 ]
 
@@ -96,6 +111,28 @@ def test_targets(values: dict[str, str], project: str | None, target: Target) ->
 def test_no_project_names_the_setting(upstream: str) -> None:
     with pytest.raises(MisconfiguredError, match="GOOGLE_CLOUD_PROJECT"):
         upstreams.target(settings(live_upstream=upstream), None)
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "problem"),
+    [
+        ({"live_upstream": "vertex"}, "Bearer ya29.x", None),
+        ({"live_upstream": "simulator"}, "Bearer ya29.x", None),
+        ({"live_upstream": "developer"}, "Token auth_tokens/x", None),
+        ({"live_upstream": "simulator", "live_dialect": "developer"}, "Token auth_tokens/x", None),
+        ({"live_upstream": "developer"}, "Bearer ya29.x", "set LIVE_UPSTREAM=developer"),
+        ({"live_upstream": "vertex"}, "Token auth_tokens/x", "set its LIVE_UPSTREAM"),
+        ({"live_upstream": "simulator"}, "Token auth_tokens/x", "set its LIVE_UPSTREAM"),
+    ],
+)
+def test_a_token_of_the_other_platform(
+    values: dict[str, str], value: str, problem: str | None
+) -> None:
+    told = upstreams.token_problem(settings(**values), value)
+    assert (told is None) is (problem is None)
+    if told is not None and problem is not None:
+        assert problem in told
+        assert value not in told
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ class Files:
     secret: Path
     seal_keys: Path
     service_account: Path
+    api_key: Path
     tls_cert: Path | None = None
     tls_key: Path | None = None
 
@@ -69,7 +70,8 @@ def programs(
     """Every process of the run but Redis.
 
     With the simulator nothing is bypassed: the broker mints with the service account that the
-    simulator made, and the simulator refuses any other token.
+    simulator made, and the simulator refuses any other token. With LIVE_DIALECT=developer likewise
+    with an API key.
     """
     simulated = settings.upstream == "simulator"
     common = dict(environ) | {
@@ -92,13 +94,18 @@ def programs(
             "ADMIN_PORT": str(ports.simulator_admin),
             "SERVICE_ACCOUNT_FILE": str(files.service_account),
             "PUBLIC_URL": "",  # the environment's is the page's
+            "API_KEY_FILE": str(files.api_key),
         }
         planned.append(Program("simulator", _python("livegate_simulator"), common | simulator))
     if settings.upstream in ("simulator", "vertex", "developer"):
         broker = {"PORT": str(ports.broker), "ADMIN_PORT": str(ports.broker_admin)}
         if simulated:
-            broker["GOOGLE_APPLICATION_CREDENTIALS"] = str(files.service_account)
-            broker["CREDENTIALS_WAIT_S"] = "30"  # the simulator makes it as it starts
+            broker["CREDENTIALS_WAIT_S"] = "30"  # the simulator makes them as it starts
+            if environ.get("LIVE_DIALECT") == "developer":
+                broker["GEMINI_API_KEY_FILE"] = str(files.api_key)
+                broker["GEMINI_API_URL"] = f"http://{LOOPBACK}:{ports.simulator_admin}"
+            else:
+                broker["GOOGLE_APPLICATION_CREDENTIALS"] = str(files.service_account)
         planned.append(Program("token-broker", _python("livegate_broker"), common | broker))
     planned += [
         Program(f"worker-{number}", _python("livegate_worker"), common | {"ADMIN_PORT": str(port)})

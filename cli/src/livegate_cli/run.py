@@ -147,11 +147,12 @@ def prepare(settings: RunSettings) -> plan.Files:
     if not seal_keys.exists():
         seal_keys.touch(mode=0o600)
         seal_keys.write_bytes(base64.urlsafe_b64encode(secrets.token_bytes(32)))
-    service_account = folder / "service-account.json"
-    Path(service_account).unlink(missing_ok=True)
+    service_account, api_key = folder / "service-account.json", folder / "api-key"
+    service_account.unlink(missing_ok=True)
+    api_key.unlink(missing_ok=True)
     if not settings.tls:
-        return plan.Files(secret, seal_keys, service_account)
+        return plan.Files(secret, seal_keys, service_account, api_key)
     from livegate_cli import tls  # noqa: PLC0415, its imports cost the start, and TLS is rare
 
     local = tls.make(folder / "tls")
-    return plan.Files(secret, seal_keys, service_account, local.cert, local.key)
+    return plan.Files(secret, seal_keys, service_account, api_key, local.cert, local.key)

@@ -24,6 +24,9 @@ class EdgeSettings(AuthSettings):
     live_upstream: str = Field(
         "simulator", description="what the workers talk to, as /api/config names it"
     )
+    live_dialect: Literal["vertex", "developer"] = Field(
+        "vertex", description="which of Google's two dialects the simulator speaks"
+    )
     frontend_dir: Path = Field(Path("frontend"), description="the page's folder")
     models: Names = Field(
         (), description="allowed model ids, comma-separated; default: all that the upstream has"
@@ -67,7 +70,8 @@ class EdgeSettings(AuthSettings):
         """Whose models count; empty: all."""
         if self.live_upstream == "vertex":
             return "vertex"
-        return "developer" if self.live_upstream == "developer" else ""
+        simulated = self.live_upstream == "simulator" and self.live_dialect == "developer"
+        return "developer" if simulated or self.live_upstream == "developer" else ""
 
     @property
     def upstream_name(self) -> str:

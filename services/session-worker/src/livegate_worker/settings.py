@@ -21,7 +21,8 @@ class WorkerSettings(RedisSettings):
         "simulator", description="simulator, vertex, developer, or a ws(s):// base URL"
     )
     live_dialect: Literal["vertex", "developer"] = Field(
-        "vertex", description="which of Google's two dialects a ws(s):// upstream speaks"
+        "vertex",
+        description="which of Google's two dialects the simulator or a ws(s):// upstream speaks",
     )
     simulator_url: str = Field("ws://127.0.0.1:8081", description="the simulator's base URL")
     upstream_key_file: Path | None = Field(
@@ -30,7 +31,18 @@ class WorkerSettings(RedisSettings):
     google_cloud_project: str = Field("", description="overrides the credential's own project")
     google_cloud_location: str = Field("us-central1", description="Vertex AI location")
     broker_url: str = Field("http://127.0.0.1:8082", description="the token broker's base URL")
-    broker_secret_file: Path | None = Field(None, description="the secret shared with the broker")
+    broker_auth: Literal["secret", "kubernetes", "google"] = Field(
+        "secret", description="what the broker is shown; one of its CALLER_AUTH"
+    )
+    broker_secret_file: Path | None = Field(
+        None, description="secret: the file that is shared with the broker"
+    )
+    broker_token_file: Path | None = Field(
+        None, description="kubernetes: a projected service-account token for the broker's audience"
+    )
+    broker_audience: str = Field(
+        "livegate-token-broker", description="google: the broker's CALLER_AUDIENCE"
+    )
     slots: int = Field(64, gt=0, description="sessions that this worker owns at most")
     resumption: bool | None = Field(
         None,
@@ -74,4 +86,4 @@ class WorkerSettings(RedisSettings):
         """The dialect of the upstream."""
         if self.live_upstream == "developer":
             return "developer"
-        return "vertex" if self.live_upstream in ("simulator", "vertex") else self.live_dialect
+        return "vertex" if self.live_upstream == "vertex" else self.live_dialect

@@ -13,6 +13,10 @@ from livegate_worker.settings import WorkerSettings
 
 VERTEX_PATH = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 DEVELOPER_PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+EPHEMERAL_PATH = (
+    "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
+)
+"""Where the Developer API takes ephemeral tokens, as the google-genai SDK does it."""
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -48,14 +52,14 @@ def target(settings: WorkerSettings, project: str | None) -> Target:
     Raises:
         MisconfiguredError: Vertex AI without a project.
     """
-    if settings.live_upstream == "developer":
-        return Target(f"wss://generativelanguage.googleapis.com{DEVELOPER_PATH}", "models/")
     base = {
+        "developer": "wss://generativelanguage.googleapis.com",
         "vertex": f"wss://{vertex_host(settings.google_cloud_location)}",
         "simulator": settings.simulator_url.rstrip("/"),
     }.get(settings.live_upstream, settings.live_upstream)
     if settings.dialect == "developer":
-        return Target(base + DEVELOPER_PATH, "models/")
+        path = EPHEMERAL_PATH if settings.needs_broker else DEVELOPER_PATH
+        return Target(base + path, "models/")
     project = settings.google_cloud_project or project
     if not project:
         if settings.needs_broker:
@@ -64,6 +68,16 @@ def target(settings: WorkerSettings, project: str | None) -> Target:
     location = settings.google_cloud_location
     prefix = f"projects/{project}/locations/{location}/publishers/google/models/"
     return Target(base + VERTEX_PATH, prefix, transparent=True)
+
+
+def token_problem(settings: WorkerSettings, value: str) -> str | None:
+    """Why a broker's token with this header value is none for the upstream; None: it is one."""
+    is_ephemeral = value.startswith("Token ")
+    if settings.dialect == "developer" and not is_ephemeral:
+        return "the token broker mints no ephemeral tokens; set LIVE_UPSTREAM=developer there too"
+    if settings.dialect == "vertex" and is_ephemeral:
+        return "the token broker mints ephemeral tokens; set its LIVE_UPSTREAM as here"
+    return None
 
 
 def compose_setup(

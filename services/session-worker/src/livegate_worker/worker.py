@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from functools import partial
 
 from livegate import keys, logs, metrics
 from livegate.closes import Close, Closing
@@ -13,6 +14,7 @@ from livegate.ownership import REGISTER_S, Owned, Ownership
 from livegate.settings import read_secret
 from redis.exceptions import RedisError
 
+from livegate_worker import identity, upstreams
 from livegate_worker.owned import OwnedSession
 from livegate_worker.settings import WorkerSettings
 from livegate_worker.tokens import BrokerError, Tokens
@@ -50,8 +52,9 @@ class Worker:
         self._tokens: Tokens | None = None
         self._headers: dict[str, str] = {}
         if settings.needs_broker:
-            secret = read_secret(settings.broker_secret_file, "BROKER_SECRET_FILE").decode()
-            self._tokens = Tokens(settings.broker_url, secret, time.monotonic)
+            shown = identity.configured(settings)
+            problem = partial(upstreams.token_problem, settings)
+            self._tokens = Tokens(settings.broker_url, shown, time.monotonic, problem)
         elif settings.upstream_key_file is not None:
             key = read_secret(settings.upstream_key_file, "UPSTREAM_KEY_FILE").decode()
             self._headers = {"x-goog-api-key": key}
@@ -246,7 +249,7 @@ class Worker:
         while True:
             before = tokens.problem
             try:
-                await tokens.get()
+                await tokens.keep()
             except BrokerError as error:
                 if str(error) != before:
                     log.warning("no token", error=str(error))
