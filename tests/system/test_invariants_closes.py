@@ -206,6 +206,7 @@ async def test_invariant_9_what_an_operator_sees(tmp_path: Path) -> None:
     tried = {*OF_CLIENT, *(row[2] for row in OF_UPSTREAM)}
     tried |= {Close.INTERNAL, Close.SESSION_LOST, Close.SUPERSEDED}
     tried.add(Close.SLOW_CLIENT)  # by test_invariant_6_clients_that_do_not_read
+    tried.add(Close.SIGNED_OUT)  # by tests/edge/test_connection_sign_in.py
     async with contextlib.AsyncExitStack() as parts:
         api = await parts.enter_async_context(live_api())
         redis_part = contextlib.AsyncExitStack()
