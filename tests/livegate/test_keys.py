@@ -20,9 +20,16 @@ def test_every_key_is_in_the_table() -> None:
         keys.heartbeat(b"edge:{id}:out"),
         keys.report("{id}"),
         keys.session(b"\x01").replace(b"01", b"{id}"),
+        keys.user_opens("{user}"),
+        keys.user_sessions("{user}"),
+        keys.quota_sessions("{place}"),
+        keys.quota_cap("{place}"),
+        keys.quota_waiting("{place}"),
+        keys.usage("{user}", "{day}"),
+        keys.usage_writer("{id}"),
         *(value for value in vars(keys).values() if isinstance(value, bytes)),
     ]
-    assert len(made) == 11
+    assert len(made) == 18
     for key in made:
         assert f"| `{key.decode()}` |" in str(keys.__doc__)
 

@@ -11,7 +11,18 @@ DECLARED = {
     name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)
 }
 SERVICES = ("bus", "edge", "worker", "broker", "simulator")
-LABELS = {"direction", "connection", "close", "outcome", "code", "status"}
+LABELS = {
+    "direction",
+    "connection",
+    "close",
+    "outcome",
+    "code",
+    "status",
+    "limit",
+    "location",
+    "modality",
+    "model",
+}
 COUNTED_IN_WHOLES = ("connections", "sessions", "slots", "depth")
 
 

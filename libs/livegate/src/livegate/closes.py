@@ -33,6 +33,11 @@ class Close(_Row, Enum):
     BUS_UNAVAILABLE = 1011, 4104, "the gateway has lost its Redis; try again later"
     INTERNAL = 1011, 4105, "an internal error; try again later"
     QUOTA = 1011, 4106, "RESOURCE_EXHAUSTED: the Live API's quota is used up; try again later"
+    AT_CAPACITY = 1011, 4107, "RESOURCE_EXHAUSTED: the Live API has no place left; try again later"
+    TOO_MANY_OPENS = 1008, 4108, "too many connections in a minute; try again later"
+    TOO_MANY_SESSIONS = 1008, 4109, "too many sessions at once; end one first"
+    TOKENS_USED_UP = 1011, 4110, "RESOURCE_EXHAUSTED: the day's tokens are used up"
+    TOO_FAST = 1008, 4111, "too many messages or bytes a second; send more slowly"
     BAD_MESSAGE = 1007, 4200, "the message is not one of the Live API"
     NOT_SETUP = 1007, 4201, "the first message must be setup"
     SECOND_SETUP = 1007, 4202, "setup may be sent only once"
@@ -44,6 +49,7 @@ class Close(_Row, Enum):
     UNRELEASED = 1011, 4208, "too much is waiting to be confirmed by the Live API"
     SUPERSEDED = 1008, 4209, "another connection has taken this session over"
     SIGNED_OUT = 1008, 4210, "the sign-in has expired or was revoked; sign in again"
+    SESSION_LENGTH = 1008, 4211, "the session has lasted as long as it may"
 
     @property
     def label(self) -> str:

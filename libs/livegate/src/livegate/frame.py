@@ -50,6 +50,7 @@ COPY: Final = 1 << 25  # worker to that edge: an uplink message that it keeps, w
 JOINED: Final = 1 << 26  # after the COPYs: payload a `record.Joined`
 ECHO: Final = 1 << 27  # is the session still ours? payload the asker's mailbox; answered without
 SLOW: Final = 1 << 28  # the worker keeps too much that the client has not taken
+WAITING: Final = 1 << 29  # the session waits for a place at the Live API
 
 MEDIA: Final = (AUDIO, VIDEO)
 

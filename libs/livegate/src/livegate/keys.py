@@ -12,6 +12,11 @@ Of the transport:
 | `workers` | sorted set | none | worker ids by time of their last report, pruned there |
 | `worker:{id}:report` | string | 3 s | JSON: free slots, what is wrong with broker, upstream |
 | `session:{id}` | hash | 10 s | epoch, owner, edge: for a client that comes back at another edge |
+| `user:{user}:opens` | string | a minute | when all connections that the user opened are paid for |
+| `user:{user}:sessions` | sorted set | 15 s, renewed | its sessions by expiry; edges renew them |
+| `quota:{place}:sessions` | sorted set | 15 s, renewed | sessions at the Live API by expiry |
+| `quota:{place}:cap` | hash | as it recovers | the working cap after a refusal, and since when |
+| `quota:{place}:waiting` | sorted set | seconds | sessions that wait, by their first asking |
 
 And of the ledger, which lasts:
 
@@ -20,6 +25,8 @@ And of the ledger, which lasts:
 | `ledger:api-keys` | hash | none | JSON by SHA-256 of each API key that was issued |
 | `ledger:api-keys:version` | string | none | another one after each change of these |
 | `ledger:signed-out` | sorted set | none | sign-ins that were ended, by Redis time; pruned there |
+| `usage:{user}:{day}` | hash | 400 days | tokens by model, direction and modality |
+| `usage-writer:{id}` | string | 2 days | a worker's last counted batch: none counts twice |
 """
 
 PROCESS_TTL_MS = 10_000
@@ -30,6 +37,12 @@ REPORT_TTL_MS = 3_000
 
 SESSION_TTL_MS = 10_000
 """Five missed registrations of its owner."""
+
+USAGE_TTL_S = 400 * 24 * 3600
+"""A year's bill, and time to look at it."""
+
+WRITER_TTL_S = 2 * 24 * 3600
+"""A batch is repeated within seconds; an emptied ledger's is written again at once."""
 
 DISPATCH_NEW = b"dispatch:new"
 DISPATCH_TAKEOVER = b"dispatch:takeover"
@@ -63,3 +76,38 @@ def report(process_id: str) -> bytes:
 def session(session_id: bytes) -> bytes:
     """Who owns this session."""
     return b"session:%b" % session_id.hex().encode()
+
+
+def user_opens(user: str) -> bytes:
+    """The rate of a user's connections."""
+    return b"user:%b:opens" % user.encode()
+
+
+def user_sessions(user: str) -> bytes:
+    """A user's sessions."""
+    return b"user:%b:sessions" % user.encode()
+
+
+def quota_sessions(place: str) -> bytes:
+    """Who has a place at a project, location and model."""
+    return b"quota:%b:sessions" % place.encode()
+
+
+def quota_cap(place: str) -> bytes:
+    """How many sessions the Live API takes there for now."""
+    return b"quota:%b:cap" % place.encode()
+
+
+def quota_waiting(queue: str) -> bytes:
+    """Who waits for a place of a project and model, in any location."""
+    return b"quota:%b:waiting" % queue.encode()
+
+
+def usage(user: str, day: str) -> bytes:
+    """What a user used on a day (ISO, UTC)."""
+    return b"usage:%b:%b" % (user.encode(), day.encode())
+
+
+def usage_writer(process_id: str) -> bytes:
+    """Which of a worker's batches is counted."""
+    return f"usage-writer:{process_id}".encode()

@@ -23,6 +23,10 @@ EDGE_OWNER_WAIT = Histogram(
     "From setup to a worker's claim",
     buckets=(0.01, 0.05, 0.2, 1, 5, 20),
 )
+EDGE_LIMITED = Counter("livegate_edge_limited_total", "Clients refused or closed", ["limit"])
+EDGE_UNLIMITED = Counter(
+    "livegate_edge_unlimited_total", "Checks that passed as Redis did not answer", ["limit"]
+)
 
 # Session worker
 WORKER_SESSIONS = Gauge("livegate_worker_sessions", "Sessions owned")
@@ -34,6 +38,24 @@ WORKER_UPSTREAM_CONNECTS = Counter(
 )
 WORKER_UPSTREAM_CLOSES = Counter(
     "livegate_worker_upstream_closes_total", "Upstream closes by code", ["code"]
+)
+WORKER_TOKENS = Counter(
+    "livegate_worker_tokens_total", "Tokens counted", ["model", "direction", "modality"]
+)
+WORKER_UNPRICED = Counter(
+    "livegate_worker_unpriced_tokens_total", "Tokens whose price PRICES_FILE lacks", ["model"]
+)
+WORKER_UNREADABLE = Counter("livegate_worker_unreadable_usage_total", "Bills that can't be read")
+WORKER_LEDGER_LOST = Counter("livegate_worker_ledger_lost_tokens_total", "Tokens never counted")
+WORKER_LEDGER_DEPTH = Gauge("livegate_worker_ledger_depth", "Users' days not yet in the ledger")
+WORKER_QUOTA_SESSIONS = Gauge(
+    "livegate_worker_quota_sessions", "Sessions at the Live API, all workers", ["location", "model"]
+)
+WORKER_QUOTA_SLOTS = Gauge(
+    "livegate_worker_quota_slots", "How many are let in for now", ["location", "model"]
+)
+WORKER_ADMISSIONS = Counter(
+    "livegate_worker_admissions_total", "Sessions by what the quota said", ["outcome"]
 )
 
 # Token broker

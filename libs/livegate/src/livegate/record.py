@@ -14,7 +14,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     owner needs; `handle` the Live API's resumption handle, None while there is none;
     `setup_complete` the Live API's first answer, once it came; `away_s` how long the session waits
     for its client to come back (0: it ends with its client's connection); `calls` (their ids) and
-    `speaking` what the client has heard begin and not end.
+    `speaking` what the client has heard begin and not end; `user` whose session it is; `location`
+    where the handle is good, "" while nobody knows.
     """
 
     setup: msgspec.Raw
@@ -24,6 +25,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     away_s: float = 0
     calls: list[str] = []
     speaking: bool = False
+    user: str = ""
+    location: str = ""
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):

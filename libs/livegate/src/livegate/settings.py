@@ -56,6 +56,22 @@ class RedisSettings(ServiceSettings):
     )
 
 
+class LedgerSettings(RedisSettings):
+    """What a service takes besides that has to do with what must last."""
+
+    ledger_url: SecretStr = Field(
+        SecretStr(""), description="a Redis with persistence for what must last; default REDIS_URL"
+    )
+    prices_file: Path | None = Field(
+        None, description="your prices in place of those that ship with livegate"
+    )
+
+    @property
+    def ledger(self) -> str:
+        """The URL of the Redis for what must last."""
+        return self.ledger_url.get_secret_value() or self.redis_url.get_secret_value()
+
+
 def fail(*lines: str) -> NoReturn:
     """Write each line to stderr and exit with 2: a start that can't succeed as configured."""
     for line in lines:

@@ -4,8 +4,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from livegate.settings import RedisSettings
-from pydantic import BeforeValidator, Field, SecretStr
+from livegate.settings import LedgerSettings
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -24,7 +24,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(split)]
 
 
-class AuthSettings(RedisSettings):
+class AuthSettings(LedgerSettings):
     """See docs/sign-in.md."""
 
     auth_modes: Annotated[tuple[Mode, ...], NoDecode, BeforeValidator(split)] = Field(
@@ -73,9 +73,6 @@ class AuthSettings(RedisSettings):
     iap_keys_url: str = Field(
         "https://www.gstatic.com/iap/verify/public_key-jwk", description="what it is signed with"
     )
-    ledger_url: SecretStr = Field(
-        SecretStr(""), description="a Redis with persistence for what must last; default REDIS_URL"
-    )
 
     @property
     def is_loopback(self) -> bool:
@@ -86,8 +83,3 @@ class AuthSettings(RedisSettings):
     def is_open(self) -> bool:
         """Whether nobody has to sign in."""
         return "none" in self.auth_modes
-
-    @property
-    def ledger(self) -> str:
-        """The URL of the Redis for what must last."""
-        return self.ledger_url.get_secret_value() or self.redis_url.get_secret_value()
