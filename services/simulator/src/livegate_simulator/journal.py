@@ -76,6 +76,7 @@ class Journal:
     received: Counter[str] = field(default_factory=Counter)
     close: dict[str, Any] | None = None
     usage: Message | None = None
+    billed: Counter[tuple[str, str]] = field(default_factory=Counter)
     audio_rate_hz: int | None = None
     _message: bytes = b""
     _digests: deque[tuple[str, bytes]] = field(default_factory=deque)
@@ -132,6 +133,13 @@ class Journal:
                 self.sent[kind] += 1
             if kind == "usageMetadata":
                 self.usage = payload
+                self._bill(payload)
+
+    def _bill(self, usage: Message) -> None:
+        for direction, items in usage.items():
+            if direction.endswith("Details"):
+                for item in items:
+                    self.billed[direction, item["modality"]] += item["tokenCount"]
 
     def note_encoded(self, message: Message, data: bytes) -> None:
         """The message was written to the socket as `data`."""
@@ -200,6 +208,10 @@ class Journal:
             "resumed_from": resumed and {"connection": resumed[0], "index": resumed[1]},
             "consumed": self.consumed,
             "counts": self.counts(),
+            "billed": {
+                direction: {to: n for (of, to), n in self.billed.items() if of == direction}
+                for direction, _ in self.billed
+            },
             "turns": [asdict(turn) for turn in self.turns],
             "sent": [
                 {"seq": first + n, "kind": kind, "sha256": sha256.hex()}
