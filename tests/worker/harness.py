@@ -76,6 +76,7 @@ class Edge(Player):
         self.setups: dict[bytes, msgspec.Raw] = {}
         self.answers_claims = True
         self.away_s = 0.0
+        self.user = ""
         self.acknowledges = True
 
     async def offer(self, setup: msgspec.Raw = SETUP) -> Call:
@@ -100,7 +101,7 @@ class Edge(Player):
 
     def open(self, call: Call) -> None:
         """Answer the owner's claim."""
-        opening = record.Record(setup=self.setups[call.session], away_s=self.away_s)
+        opening = record.Record(setup=self.setups[call.session], away_s=self.away_s, user=self.user)
         self.send(call, frame.OPEN, record.encode(opening))
 
     def send(

@@ -286,7 +286,7 @@ def test_no_new_connection_is_made_while_in_doubt() -> None:
     outputs = session.upstream_closed(1006, "", 1.0)
     assert connects(outputs) == []
     assert CloseUpstream() in outputs
-    expected = Connect(msgspec.Raw(SETUP), "h", 0.0)
+    expected = Connect(msgspec.Raw(SETUP), "h", 0.0, is_new=False)
     assert connects(session.on_frame(ECHO, 2.0)) == [expected]
     assert connects(session.on_frame(ECHO, 2.0)) == [], "once"
     session.connected(2.0)

@@ -3,14 +3,15 @@
 import msgspec
 import pytest
 from livegate import frame, record
-from livegate.closes import Close
+from livegate.closes import Close, Closing
 from livegate_worker.machine import MEDIA_AGE_S, SETUP_TIMEOUT_S, STALL_S, State
-from livegate_worker.outputs import CloseUpstream, Connect
+from livegate_worker.outputs import CloseUpstream, Connect, Output, Used
 from livegate_worker.retry import RESUME_S
 
 from tests.worker.sessions import (
     END,
     SETUP,
+    SETUP_COMPLETE,
     TEXT,
     TEXT_UP,
     TURN_COMPLETE,
@@ -21,6 +22,7 @@ from tests.worker.sessions import (
     connects,
     from_edge,
     handle,
+    in_state,
     live,
     others,
     read,
@@ -70,7 +72,7 @@ def test_a_passing_close_is_resumed_with_what_the_handle_lacks(code: int, reason
     said(session, 1, 2, 3)
     session.on_upstream(handle("h", 2), 0.0)
     [order] = connects(session.upstream_closed(code, reason, 1.0))
-    assert order == Connect(msgspec.Raw(SETUP), "h", 0.0)
+    assert order == Connect(msgspec.Raw(SETUP), "h", 0.0, is_new=False)
     session.on_frame(from_edge(frame.TEXT, 4, b"m4"), 1.0)
     assert back(session, 2.0) == [b"m3", b"m4"]
 
@@ -217,7 +219,9 @@ def test_a_new_owner_resumes_with_the_record() -> None:
     kept = record.Record(setup=msgspec.Raw(SETUP), released=5, handle="h")
     session = claimed(resumable=True)
     opened = from_edge(frame.OPEN, payload=record.encode(kept), received=9)
-    assert connects(session.on_frame(opened, 0.0)) == [Connect(msgspec.Raw(SETUP), "h", 0)]
+    assert connects(session.on_frame(opened, 0.0)) == [
+        Connect(msgspec.Raw(SETUP), "h", 0, is_new=False)
+    ]
     session.on_frame(from_edge(frame.TEXT, 6, b"m6"), 0.0)
     assert back(session, 0.0) == [b"m6"]
     assert [f.seq for f in read(session.on_upstream(TEXT, 0.0))] == [10]
@@ -252,3 +256,68 @@ def test_what_cannot_be_handed_over_is_ended_when_forced() -> None:
     session = live(resumable=False)
     assert session.release(0.0, forced=False) == []
     assert closing_of(session.release(0.0, forced=True)).name == Close.DRAINING.name
+
+
+# What it costs, and whether there is a place
+
+BILL = b'{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":3}}'
+
+
+def used(outputs: list[Output]) -> list[bytes]:
+    return [output.payload for output in outputs if isinstance(output, Used)]
+
+
+@pytest.mark.parametrize("state", [State.LIVE, State.RELEASING, State.ENDING, State.ENDED])
+def test_a_bill_is_counted_in_any_state(state: State) -> None:
+    assert used(in_state(state).on_upstream(BILL, 0.0)) == [BILL]
+
+
+def test_a_bill_beside_a_handle_and_no_other_message_is_counted() -> None:
+    session = live(resumable=True)
+    both = b'{"usageMetadata":{"totalTokenCount":3},"sessionResumptionUpdate":{}}'
+    assert used(session.on_upstream(both, 0.0)) == [both]
+    for other in (TEXT, TURN_COMPLETE, handle("h", 0)):
+        assert used(session.on_upstream(other, 0.0)) == []
+
+
+def test_the_user_and_the_location_are_the_records() -> None:
+    kept = record.Record(setup=msgspec.Raw(SETUP), handle="h", user="anna", location="eu")
+    session = claimed(resumable=True)
+    opened = from_edge(frame.OPEN, payload=record.encode(kept))
+    assert session.user == ""
+    [order] = connects(session.on_frame(opened, 0.0))
+    assert (session.user, order.location, order.is_new) == ("anna", "eu", False)
+
+
+def test_a_new_session_may_go_anywhere_and_its_record_says_where_it_went() -> None:
+    session = connecting(resumable=True)
+    session.located("us-east1")
+    told = session.upstream_failed(Closing.of(Close.QUOTA), 0.0)
+    assert connects(told) == [], "nobody waits without a quota"
+    session = connecting(resumable=True)
+    session.queues = True
+    session.located("us-east1")
+    [order] = connects(session.upstream_failed(Closing.of(Close.QUOTA), 0.0))
+    assert (order.location, order.is_new) == ("", True)
+    session.located("eu")
+    session.connected(0.0)
+    session.on_upstream(SETUP_COMPLETE, 0.0)
+    [kept] = read(session.on_upstream(handle("h1", 0), 0.0))
+    assert record.decode(kept.payload).location == "eu"
+    [order] = connects(session.upstream_closed(1006, "", 20.0))
+    assert (order.location, order.is_new) == ("eu", False)
+
+
+def test_who_waits_tells_the_edge() -> None:
+    session = connecting()
+    [told] = read(session.waits())
+    assert told.kinds == frame.WAITING
+    session.connected(0.0)
+    assert session.waits() == []
+
+
+def test_no_place_ends_a_new_session() -> None:
+    session = connecting()
+    session.queues = True
+    closing = Closing.of(Close.AT_CAPACITY)
+    assert closing_of(session.upstream_failed(closing, 0.0)) == closing

@@ -144,7 +144,7 @@ async def test_a_second_refusal_is_final(redis_url: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("status", "name"),
-    [(404, "UPSTREAM_REFUSED"), (429, "UPSTREAM_UNAVAILABLE"), (503, "UPSTREAM_UNAVAILABLE")],
+    [(404, "UPSTREAM_REFUSED"), (503, "UPSTREAM_UNAVAILABLE")],
 )
 async def test_other_refusals_are_not_the_tokens_fault(
     redis_url: str, tmp_path: Path, status: int, name: str

@@ -54,6 +54,8 @@ def test_the_dialect_setting_is_for_what_is_not_googles(
         ("BROKER_URL", "ws://127.0.0.1"),
         ("SLOTS", "0"),
         ("SLOTS", "many"),
+        ("QUOTA_SESSIONS", "-1"),
+        ("QUOTA_WAIT_S", "-1"),
         ("CONNECT_TIMEOUT_S", "0"),
         ("DRAIN_S", "-1"),
         ("MAX_UPSTREAM_MESSAGE_BYTES", "0"),
@@ -83,3 +85,28 @@ def test_an_empty_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SLOTS", "LIVE_UPSTREAM", "BROKER_URL", "UPSTREAM_KEY_FILE"):
         monkeypatch.setenv(name, "")
     assert WorkerSettings.load([]) == WorkerSettings()
+
+
+@pytest.mark.parametrize(
+    ("upstream", "setting", "cap"),
+    [("vertex", None, 1000), ("ws://host", None, 0), ("ws://host", 5, 5), ("vertex", 0, 0)],
+)
+def test_google_has_a_cap(upstream: str, setting: int | None, cap: int) -> None:
+    assert WorkerSettings(live_upstream=upstream, quota_sessions=setting).quota == cap
+
+
+def test_locations_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "eu")
+    assert WorkerSettings().all_locations == ("eu",)
+    monkeypatch.setenv("LOCATIONS", " us-east1, eu ,")
+    assert WorkerSettings().all_locations == ("us-east1", "eu")
+
+
+def test_the_ledger_is_the_transport_unless_it_has_a_server_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://bus")
+    assert WorkerSettings().ledger == "redis://bus"
+    monkeypatch.setenv("LEDGER_URL", "redis://:secret@ledger")
+    assert WorkerSettings().ledger == "redis://:secret@ledger"
+    assert "secret" not in str(WorkerSettings().ledger_url)

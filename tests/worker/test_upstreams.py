@@ -104,13 +104,15 @@ TARGETS = [
 
 @pytest.mark.parametrize(("values", "project", "target"), TARGETS)
 def test_targets(values: dict[str, str], project: str | None, target: Target) -> None:
-    assert upstreams.target(settings(**values), project) == target
+    configured = settings(**values)
+    (location, *_) = upstreams.locations(configured, "gemini-3.8-live")
+    assert upstreams.target(configured, project, location) == target
 
 
 @pytest.mark.parametrize("upstream", ["vertex", "simulator"])
 def test_no_project_names_the_setting(upstream: str) -> None:
     with pytest.raises(MisconfiguredError, match="GOOGLE_CLOUD_PROJECT"):
-        upstreams.target(settings(live_upstream=upstream), None)
+        upstreams.target(settings(live_upstream=upstream), None, "us-central1")
 
 
 @pytest.mark.parametrize(
@@ -209,14 +211,42 @@ def test_a_clients_handle_is_not_passed_on(name: str) -> None:
         ({"live_upstream": "vertex", "google_cloud_location": "mars"}, True),
         ({"live_upstream": "vertex", "google_cloud_location": "us-central1"}, False),
         ({"live_upstream": "simulator", "google_cloud_location": "mars"}, False),
+        ({"live_upstream": "vertex", "locations": "eu, mars"}, True),
+        ({"live_upstream": "vertex", "locations": "eu, us-central1"}, False),
     ],
 )
 def test_a_location_without_models_is_named(values: dict[str, str], *, named: bool) -> None:
     problem = upstreams.location_problem(settings(**values))
     assert (problem is not None) is named
     if problem:
-        assert "GOOGLE_CLOUD_LOCATION=mars" in problem
+        setting = "LOCATIONS" if "locations" in values else "GOOGLE_CLOUD_LOCATION"
+        assert f"{setting}: mars has" in problem
         assert "us-central1" in problem
+
+
+@pytest.mark.parametrize(
+    ("values", "model", "expected"),
+    [
+        ({}, "gemini-3.8-live", ("us-central1",)),
+        ({"locations": "us-east1,eu"}, "gemini-3.8-live", ("eu",)),
+        ({"locations": "eu,us-central1"}, "gemini-3.8-live", ("eu", "us-central1")),
+        ({"locations": "mars,eu"}, "unheard-of", ("mars", "eu")),
+        ({"locations": "mars,venus"}, "gemini-3.8-live", ("mars",)),
+        ({"live_upstream": "developer", "locations": "eu"}, "gemini-3.8-live", ("",)),
+    ],
+)
+def test_locations_that_have_the_model_in_order(
+    values: dict[str, str], model: str, expected: tuple[str, ...]
+) -> None:
+    assert upstreams.locations(settings(**values), model) == expected
+
+
+def test_a_session_with_a_handle_has_one_place() -> None:
+    configured = settings(locations="eu,us-central1", google_cloud_project="ours")
+    [place] = upstreams.places(configured, "theirs", "gemini-3.8-live", "us-central1")
+    assert place == ("ours", "us-central1", "gemini-3.8-live")
+    both = upstreams.places(configured, "theirs", "gemini-3.8-live")
+    assert [place.location for place in both] == ["eu", "us-central1"]
 
 
 @pytest.mark.parametrize(

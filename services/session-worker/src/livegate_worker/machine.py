@@ -21,7 +21,7 @@ from livegate.turn import Turn
 
 from livegate_worker import session_updates
 from livegate_worker.outbox import Entry, Outbox
-from livegate_worker.outputs import CloseUpstream, Connect, Output
+from livegate_worker.outputs import CloseUpstream, Connect, Output, Used
 from livegate_worker.presence import Presence
 from livegate_worker.retry import Retry
 
@@ -76,6 +76,7 @@ class Session:
     """The machine. Every method returns what to do, in order; an `Outgoing` goes to the edge.
 
     `resumable`: whether the upstream gives handles. `holds`: whether its tool calls are blocking.
+    `queues`: whether a new session may wait for a place after the upstream's quota refused it.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Session:
         self.closing: Closing | None = None
         self.resumes = 0
         self.holds = False
+        self.queues = False
         self._mailbox = own_mailbox
         self._edge = edge
         self._former_edge = b""
@@ -171,7 +173,7 @@ class Session:
         self._outbox = Outbox(self._record.released, may_repeat=self._record.away_s > 0)
         # A client that has had downlink messages has had its setupComplete.
         self._introduced = incoming.received > 0
-        if not self._is_new:
+        if not self.is_new:
             self._retry.lost(now)
         # What the former owner had begun ends here: a numbered message that can't be missed.
         self._turn.restore(self._record.calls, now, speaking=self._record.speaking)
@@ -304,6 +306,20 @@ class Session:
 
     # Upstream
 
+    @property
+    def user(self) -> str:
+        """Whose session it is."""
+        return self._record.user if self._record else ""
+
+    def located(self, location: str) -> None:
+        """It connects to this location: its handles are good there."""
+        assert self._record is not None
+        self._record = msgspec.structs.replace(self._record, location=location)
+
+    def waits(self) -> list[Output]:
+        """There is no place at the Live API yet."""
+        return [self.link.control(frame.WAITING)] if self.state is State.CONNECTING else []
+
     def connected(self, now: float) -> list[Output]:
         """The upstream socket is open and the setup was written."""
         if self.state is State.CONNECTING:
@@ -341,10 +357,11 @@ class Session:
 
     def on_upstream(self, payload: bytes, now: float) -> list[Output]:
         """A message from the Live API."""
-        if self.state not in (State.SETTING_UP, State.LIVE):
-            return []
         kinds = envelope.server_kinds(payload)
-        outputs: list[Output] = []
+        # Billed is billed, whatever becomes of the message.
+        outputs: list[Output] = [Used(payload)] if kinds & frame.USAGE else []
+        if self.state not in (State.SETTING_UP, State.LIVE):
+            return outputs
         rest: bytes | None = payload
         if kinds & (frame.RESUMPTION | frame.GO_AWAY) and self._resumable:
             told = session_updates.read(payload)
@@ -409,13 +426,15 @@ class Session:
             return []
         if self._refused_handle(closing):
             return self.close(Closing.of(Close.SESSION_LOST), now)
-        if self._is_new or not self._recoverable:
+        if self.is_new and self.queues and closing.name == Close.QUOTA.name:
+            return self._connect(0, now)
+        if self.is_new or not self._recoverable:
             return self.close(closing, now)
         delay_s = self._retry.failed(closing, now)
         return self.close(closing, now) if delay_s is None else self._again(delay_s, now)
 
     @property
-    def _is_new(self) -> bool:
+    def is_new(self) -> bool:
         """There is no conversation yet: a failure is told at once."""
         assert self._record is not None
         return not self._introduced and self._record.handle is None
@@ -450,7 +469,9 @@ class Session:
         self.state = State.CONNECTING
         self._since = now
         self._go_away_at = None
-        connect = Connect(self._record.setup, self._record.handle, delay_s)
+        known, is_new = self._record, self.is_new
+        location = "" if is_new else known.location
+        connect = Connect(known.setup, known.handle, delay_s, location, is_new)
         return [connect] if self.may_connect(connect) else []
 
     def _downlink(self, kinds: int, payload: bytes, now: float) -> list[Output]:

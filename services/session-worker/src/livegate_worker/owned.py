@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from livegate import frame, logs, metrics
-from livegate.closes import Close, Closing
+from livegate.closes import Close, Closing, classify_upstream
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, SendTo
 
 from livegate_worker import upstreams
+from livegate_worker.admission import Admission, FullError
 from livegate_worker.machine import Session, State
-from livegate_worker.outputs import CloseUpstream, Connect, Output
+from livegate_worker.outputs import CloseUpstream, Connect, Output, Used
 from livegate_worker.tokens import BrokerError
 from livegate_worker.upstream import Upstream, UpstreamError
+from livegate_worker.upstreams import Place
 
 if TYPE_CHECKING:
     from livegate_worker.worker import Worker
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 log = logs.get("session")
 
 UNAUTHORIZED = (401, 403)
+TOO_MANY = 429
 
 
 class UpstreamLostError(Exception):
@@ -47,6 +50,9 @@ class OwnedSession:
             loop.time(),
             resumable=worker.settings.resumable,
         )
+        self._machine.queues = bool(worker.quota.cap)
+        self._admission = Admission(worker.quota, offer.session.hex())
+        self._model = ""
         self._offer = offer
         self._upstream: Upstream | None = None
         self._sending = False
@@ -98,6 +104,11 @@ class OwnedSession:
         return self._loop.time()
 
     @property
+    def place(self) -> Place | None:
+        """Its place at the Live API, if it has one."""
+        return self._admission.place
+
+    @property
     def is_owner(self) -> bool:
         """Whether the edge has granted the session."""
         return self._machine.state is not State.CLAIMED
@@ -136,6 +147,8 @@ class OwnedSession:
                 reason=closing.reason if closing else "",
                 seconds=round(self._now - begun, 1),
             )
+        if closing is not None:  # without one another worker has it, and its place
+            await self._admission.leave()
 
     async def _live(self) -> None:
         """One upstream connection after another: the old one is closed before the next is made."""
@@ -150,6 +163,7 @@ class OwnedSession:
             try:
                 upstream, target = await self._connect(order)
             except UpstreamLostError as lost:
+                await self._note_refusal(lost.closing)
                 self._apply(self._machine.upstream_failed(lost.closing, self._now))
                 continue
             try:
@@ -168,18 +182,35 @@ class OwnedSession:
                 await upstream.close()
             self._check_heartbeat()
             if closed is not None:
+                await self._note_refusal(classify_upstream(*closed))
                 self._apply(self._machine.upstream_closed(*closed, self._now))
             else:
                 self._apply(self._machine.upstream_gone(self._now))
 
+    async def _note_refusal(self, closing: Closing) -> None:
+        if closing.name == Close.QUOTA.name:
+            await self._admission.refused(closing, is_new=self._machine.is_new)
+
+    async def _enter(self, order: Connect, project: str | None) -> str:
+        """The location to connect to."""
+        settings = self._worker.settings
+        places = upstreams.places(settings, project, self._model, order.location)
+        place = await self._admission.enter(
+            places, is_new=order.is_new, on_wait=lambda: self._apply(self._machine.waits())
+        )
+        self._machine.located(place.location)
+        return place.location
+
     async def _connect(self, order: Connect) -> tuple[Upstream, upstreams.Target]:
         worker = self._worker
         settings = worker.settings
+        self._model = upstreams.model_of(order.setup)
         self._machine.holds = upstreams.holds_during_calls(order.setup)
         for attempt in (1, 2):
             try:
                 headers, project = await worker.credentials()
-                target = upstreams.target(settings, project)
+                location = await self._enter(order, project)
+                target = upstreams.target(settings, project, location)
                 upstream = await Upstream.open(
                     target.url,
                     headers,
@@ -192,6 +223,8 @@ class OwnedSession:
                 raise UpstreamLostError(
                     Closing.of(Close.UPSTREAM_UNAVAILABLE, str(error))
                 ) from None
+            except FullError as error:
+                raise UpstreamLostError(error.closing) from None
             except UpstreamError as error:
                 metrics.WORKER_UPSTREAM_CONNECTS.labels("failed").inc()
                 host = upstreams.host_of(target.url)
@@ -203,6 +236,7 @@ class OwnedSession:
                 worker.upstream_failed(str(error))
                 refused = error.status in (400, 401, 403, 404)
                 row = Close.UPSTREAM_REFUSED if refused else Close.UPSTREAM_UNAVAILABLE
+                row = Close.QUOTA if error.status == TOO_MANY else row
                 raise UpstreamLostError(Closing.of(row, str(error))) from None
             metrics.WORKER_UPSTREAM_CONNECTS.labels("resumed" if order.handle else "new").inc()
             worker.upstream_worked()
@@ -281,6 +315,8 @@ class OwnedSession:
                 if not self._connects.empty():
                     self._connects.get_nowait()  # the newest counts
                 self._connects.put_nowait(output)
+            elif isinstance(output, Used):
+                self._worker.counting.used(self._machine.user, self._model, output.payload)
             elif isinstance(output, CloseUpstream):
                 self._close_upstream.set()
             elif isinstance(output, Forget):

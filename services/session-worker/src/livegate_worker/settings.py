@@ -1,11 +1,15 @@
 """The session worker's settings."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from livegate.settings import RedisSettings
+from livegate.settings import LedgerSettings
 from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+GOOGLE_SESSIONS = 1000
+"""Google's cap on paper, of a project (docs/limits.md)."""
 
 
 def _is_url(value: str, *schemes: str) -> bool:
@@ -14,7 +18,7 @@ def _is_url(value: str, *schemes: str) -> bool:
     return url.scheme in schemes and bool(url.hostname) and url.port != 0
 
 
-class WorkerSettings(RedisSettings):
+class WorkerSettings(LedgerSettings):
     """Environment variables of the worker. It serves health and metrics on ADMIN_PORT only."""
 
     live_upstream: str = Field(
@@ -30,6 +34,20 @@ class WorkerSettings(RedisSettings):
     )
     google_cloud_project: str = Field("", description="overrides the credential's own project")
     google_cloud_location: str = Field("us-central1", description="Vertex AI location")
+    locations: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="locations for new sessions in order, comma-separated; the next is taken when"
+        " the first has no place left; default: GOOGLE_CLOUD_LOCATION",
+    )
+    quota_sessions: int | None = Field(
+        None,
+        ge=0,
+        description="sessions at once that Google allows a project, location and model; 0: no cap;"
+        " default: 1000, but 0 for a ws(s):// upstream",
+    )
+    quota_wait_s: float = Field(
+        5, ge=0, description="so long a new session waits for a place before it is refused"
+    )
     broker_url: str = Field("http://127.0.0.1:8082", description="the token broker's base URL")
     broker_auth: Literal["secret", "kubernetes", "google"] = Field(
         "secret", description="what the broker is shown; one of its CALLER_AUTH"
@@ -70,6 +88,25 @@ class WorkerSettings(RedisSettings):
         if _is_url(value, "http", "https"):
             return value
         raise ValueError("use a http:// or https:// URL")
+
+    @field_validator("locations", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @property
+    def all_locations(self) -> tuple[str, ...]:
+        """Where sessions may be, in order; never empty."""
+        return self.locations or (self.google_cloud_location,)
+
+    @property
+    def quota(self) -> int:
+        """Sessions at once in a place; 0: no cap."""
+        if self.quota_sessions is None:
+            return GOOGLE_SESSIONS if self.needs_broker else 0
+        return self.quota_sessions
 
     @property
     def needs_broker(self) -> bool:

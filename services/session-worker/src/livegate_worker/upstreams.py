@@ -4,6 +4,7 @@ Host, project and location come from settings and credential alone, never from a
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,6 +38,24 @@ class Target:
     transparent: bool = False
 
 
+class Place(NamedTuple):
+    """Where Google counts sessions."""
+
+    project: str
+    location: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        """Its part of a key."""
+        return "/".join(self)
+
+    @property
+    def queue(self) -> str:
+        """Where one waits for it, or for its like in another location."""
+        return f"{self.project}/{self.model}"
+
+
 def vertex_host(location: str) -> str:
     """The Vertex AI host of a location (docs/protocol.md)."""
     if location == "global":
@@ -46,15 +65,16 @@ def vertex_host(location: str) -> str:
     return f"{location}-aiplatform.googleapis.com"
 
 
-def target(settings: WorkerSettings, project: str | None) -> Target:
-    """The endpoint for these settings; `project` is the credential's own.
+def target(settings: WorkerSettings, project: str | None, location: str) -> Target:
+    """The endpoint for these settings; `project` is the credential's own, `location` one of
+    `locations()`.
 
     Raises:
         MisconfiguredError: Vertex AI without a project.
     """
     base = {
         "developer": "wss://generativelanguage.googleapis.com",
-        "vertex": f"wss://{vertex_host(settings.google_cloud_location)}",
+        "vertex": f"wss://{vertex_host(location)}",
         "simulator": settings.simulator_url.rstrip("/"),
     }.get(settings.live_upstream, settings.live_upstream)
     if settings.dialect == "developer":
@@ -65,7 +85,6 @@ def target(settings: WorkerSettings, project: str | None) -> Target:
         if settings.needs_broker:
             raise MisconfiguredError("no Google Cloud project; set GOOGLE_CLOUD_PROJECT")
         project = "livegate"
-    location = settings.google_cloud_location
     prefix = f"projects/{project}/locations/{location}/publishers/google/models/"
     return Target(base + VERTEX_PATH, prefix, transparent=True)
 
@@ -103,22 +122,47 @@ def compose_setup(
     return msgspec.json.encode({"setup": fields})
 
 
+def locations(settings: WorkerSettings, model: str) -> tuple[str, ...]:
+    """Where a new session of this model may go, in order. If no configured location is known to
+    have it, the first: Google's word counts. The Developer API has no locations.
+    """
+    if settings.dialect == "developer":
+        return ("",)
+    known = models.load().model(model)
+    configured = settings.all_locations
+    having = tuple(place for place in configured if known is None or place in known.locations)
+    return having or configured[:1]
+
+
+def places(
+    settings: WorkerSettings, project: str | None, model: str, location: str = ""
+) -> list[Place]:
+    """The places for a session of this model; only the one in `location` if that is known."""
+    project = settings.google_cloud_project or project or ""
+    names = (location,) if location else locations(settings, model)
+    return [Place(project, name, model) for name in names]
+
+
 def location_problem(settings: WorkerSettings) -> str | None:
-    """A hint when Vertex AI has no allowed model in the configured location, else None."""
+    """A hint when Vertex AI has no known model in a configured location, else None."""
     if settings.live_upstream != "vertex":
         return None
-    location = settings.google_cloud_location
-    places = {place for model in models.load().models for place in model.locations}
-    if location in places:
-        return None
-    return (
-        f"GOOGLE_CLOUD_LOCATION={location} has no known model; one of {', '.join(sorted(places))}"
-    )
+    having = {place for model in models.load().models for place in model.locations}
+    setting = "LOCATIONS" if settings.locations else "GOOGLE_CLOUD_LOCATION"
+    for location in settings.all_locations:
+        if location not in having:
+            return f"{setting}: {location} has no known model; use {', '.join(sorted(having))}"
+    return None
+
+
+def model_of(setup: msgspec.Raw) -> str:
+    """The bare id of the setup's model."""
+    return msgspec.json.decode(_fields.decode(setup)["model"], type=str)
 
 
 def holds_during_calls(setup: msgspec.Raw) -> bool:
     """Whether the setup's model takes nothing while a tool call is open."""
-    model = models.load().model(msgspec.json.decode(_fields.decode(setup)["model"], type=str))
+    model = models.load().model(model_of(setup))
     return model is not None and model.tool_calls == "blocking"
 
 

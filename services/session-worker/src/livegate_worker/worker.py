@@ -6,18 +6,22 @@ import secrets
 import time
 from functools import partial
 
-from livegate import keys, logs, metrics
+from livegate import keys, logs, metrics, prices
 from livegate.closes import Close, Closing
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate.exchange import Exchange
+from livegate.ledger import Ledger
 from livegate.ownership import REGISTER_S, Owned, Ownership
 from livegate.settings import read_secret
 from redis.exceptions import RedisError
 
 from livegate_worker import identity, upstreams
+from livegate_worker.counting import Counting
 from livegate_worker.owned import OwnedSession
+from livegate_worker.quota import Quota
 from livegate_worker.settings import WorkerSettings
 from livegate_worker.tokens import BrokerError, Tokens
+from livegate_worker.upstreams import Place
 
 TAKE_WAIT_S = 1
 REPORT_S = 1.0
@@ -43,6 +47,10 @@ class Worker:
         self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
         self._ownership = Ownership(self.exchange.bus.redis)
+        self.quota = Quota(self.exchange.bus.redis, settings.quota, settings.quota_wait_s)
+        self._seen: set[Place] = set()
+        self._ledger = Ledger(settings.ledger)
+        self.counting = Counting(self._ledger, self.process_id, prices.load(settings.prices_file))
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
         self._sessions: dict[bytes, OwnedSession] = {}
@@ -116,10 +124,12 @@ class Worker:
                 group.create_task(self.exchange.run())
                 group.create_task(self._report())
                 group.create_task(self._register())
+                group.create_task(self.counting.run())
                 if self._tokens is not None:
                     group.create_task(self._keep_token(self._tokens))
                 await self._take(group)
         finally:
+            await self._ledger.aclose()
             if self._tokens is not None:
                 await self._tokens.aclose()
 
@@ -144,6 +154,7 @@ class Worker:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             log.warning("drained in part", sessions=len(self._sessions))
+        await self.counting.flush(LAST_FRAMES_S)
         await self.exchange.bus.retire()
 
     async def _retract(self) -> bool:
@@ -216,8 +227,23 @@ class Worker:
             try:
                 async with asyncio.timeout(REDIS_TIMEOUT_S):
                     await self._ownership.register(self.mailbox, owned)
+                    await self._renew()
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(RETRY_S)
+
+    async def _renew(self) -> None:
+        """Keep the sessions' places at the Live API, and tell how full it is."""
+        held: dict[Place, list[str]] = {}
+        for session in self._sessions.values():
+            if session.place is not None:
+                held.setdefault(session.place, []).append(session.link.session.hex())
+        await self.quota.renew(held)
+        self._seen |= held.keys()
+        places = list(self._seen)
+        for place, look in zip(places, await self.quota.look(places), strict=True):
+            labels = (place.location, place.model)
+            metrics.WORKER_QUOTA_SESSIONS.labels(*labels).set(look.sessions)
+            metrics.WORKER_QUOTA_SLOTS.labels(*labels).set(look.cap)
 
     @property
     def _pause_s(self) -> float:
