@@ -35,6 +35,11 @@ def ticket(gateway: Gateway, *, released: int = 0, handle: str | None = "h") -> 
     return gateway.tickets.seal(Ticket(SESSION, EPOCH - 1, released, handle))
 
 
+def timeless(opened: Ticket) -> Ticket:
+    """The ticket, without when its session began."""
+    return msgspec.structs.replace(opened, began=0.0)
+
+
 def owner(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, claim: Claim | None) -> list[Any]:
     """Who owns every session; and what is asked."""
     asked: list[Any] = []

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 import pytest_asyncio
 from livegate.closes import Close
+from livegate.ledger import Ledger
+from livegate.usage import Account, Entry, Usage
 from livegate_edge.app import GOOGLE_PATHS, create_app, describe
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import HEADERS
@@ -207,3 +209,30 @@ async def test_googles_paths_in_any_version_and_with_a_doubled_slash(
         await client.send("[]")
         with pytest.raises(Exception, match="1007"):
             await client.recv()
+
+
+# /api/usage
+
+
+async def test_usage_is_the_users_own(redis_url: str) -> None:
+    ledger = Ledger(redis_url)
+    entry = Entry("gemini-3.8-live", "output", "AUDIO")
+    day = dt.datetime.now(dt.UTC).date().isoformat()
+    batch: dict[Account, Usage] = {
+        Account("anonymous", day): {entry: 5},
+        Account("key:other", day): {entry: 7},
+    }
+    await ledger.add("w", 1, batch)
+    async with edge(redis_url) as running, httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{running.http}/api/usage")
+    await ledger.aclose()
+    told = answer.json()
+    assert (told["user"], told["last_30_days"]["tokens"]) == ("anonymous", 5)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@one_loop
+async def test_usage_without_a_ledger_says_so(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/api/usage")
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "the usage ledger does not answer"}

@@ -21,6 +21,7 @@ from tests.edge.harness import (
     connected,
     settings,
 )
+from tests.edge.resuming import timeless
 from tests.support.processes import until
 
 AUDIO_PART = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(b"abc")}}
@@ -56,7 +57,9 @@ async def test_notices_only_for_livegate_v1_and_in_the_paths_own_frames(
                 {"livegate": {"session": session, "state": "connecting", "token": token}},
                 {"livegate": {"state": "live"}},
             ]
-            assert gateway.tickets.open(token) == Ticket(bytes.fromhex(session), 0, 0, None)
+            assert timeless(gateway.tickets.open(token)) == Ticket(
+                bytes.fromhex(session), 0, 0, None
+            )
         await until(lambda: client.heard == expected, "messages and notices, in order")
         assert all(set(message) == {"type", kind} for message in client.sent[1:])
         assert client.sent[0]["subprotocol"] == ("livegate.v1" if livegate_v1 else None)

@@ -11,15 +11,7 @@ from livegate_edge.gateway import Gateway
 from livegate_edge.tickets import Ticket
 
 from tests.edge.harness import GOOGLE, OTHER, SETUP, Client, connected
-from tests.edge.resuming import (
-    AUDIO,
-    COMPLETE,
-    live,
-    said,
-    save,
-    setup,
-    told,
-)
+from tests.edge.resuming import AUDIO, COMPLETE, live, said, save, setup, timeless, told
 from tests.support.processes import until
 
 # Numbers and tokens, for the page
@@ -77,7 +69,9 @@ async def test_a_record_gives_the_page_a_token_for_what_it_covers(gateway: Gatew
         notice = told(client, "token")[-1]
         assert notice["ack"] == 1
         session = client.connection.link.session
-        assert gateway.tickets.open(notice["token"]) == Ticket(session, 1, 1, "live-apis-own")
+        assert timeless(gateway.tickets.open(notice["token"])) == Ticket(
+            session, 1, 1, "live-apis-own"
+        )
         assert b"live-apis-own" not in json.dumps(client.heard).encode()
 
 
@@ -148,7 +142,7 @@ async def test_who_asked_for_resumption_gets_handles(
             expected["lastConsumedClientMessageIndex"] = str(index)
         assert update == expected
         session = client.connection.link.session
-        assert gateway.tickets.open(sealed) == Ticket(session, 1, 1, "live-apis-own")
+        assert timeless(gateway.tickets.open(sealed)) == Ticket(session, 1, 1, "live-apis-own")
         assert client.connection.link.receiver.consumed == 4, "it is nobody's message"
 
 

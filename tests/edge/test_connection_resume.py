@@ -25,6 +25,7 @@ from tests.edge.resuming import (
     save,
     setup,
     ticket,
+    timeless,
     told,
 )
 from tests.support.processes import until
@@ -61,7 +62,7 @@ async def test_a_page_is_told_where_both_go_on(
             "livegate": {"session": SESSION.hex(), "recovered": True, "resend": 5, "next": 8}
         }
         assert message == {"n": 8}
-        assert gateway.tickets.open(token) == Ticket(SESSION, EPOCH, 2, "owners")
+        assert timeless(gateway.tickets.open(token)) == Ticket(SESSION, EPOCH, 2, "owners")
         assert [sent.seq for sent in client.went_to() if sent.seq] == [5]
 
 
@@ -86,7 +87,7 @@ async def test_a_page_whose_owner_is_gone_begins_again_from_the_handle(
         await until(lambda: len(client.heard) == 2, "the answer")
         answer, state = client.notices
         session = client.connection.link.session
-        assert gateway.tickets.open(answer.pop("token")) == Ticket(session, 0, 3, "h")
+        assert timeless(gateway.tickets.open(answer.pop("token"))) == Ticket(session, 0, 3, "h")
         assert answer == {"session": session.hex(), "recovered": False, "resend": 4, "next": 1}
         assert session != SESSION, "a former owner that was out of reach is not in it"
         assert list(gateway.exchange.members) == [session]
@@ -127,7 +128,9 @@ async def test_a_client_with_a_handle_gets_setup_complete_first(
         await until(lambda: len(client.heard) == 3, "a handle")
         update = client.heard[2]["sessionResumptionUpdate"]
         assert update.get("lastConsumedClientMessageIndex") == ("2" if transparent else None)
-        assert gateway.tickets.open(update["newHandle"]) == Ticket(SESSION, EPOCH, 3, "newer")
+        assert timeless(gateway.tickets.open(update["newHandle"])) == Ticket(
+            SESSION, EPOCH, 3, "newer"
+        )
         assert owned_elsewhere
 
 

@@ -11,6 +11,7 @@ from livegate_edge.connection import SUBPROTOCOL, ClientConnection
 from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.tickets import Tickets
+from livegate_edge.users import ANONYMOUS
 from livegate_worker.machine import State
 from livegate_worker.owned import OwnedSession
 from livegate_worker.settings import WorkerSettings
@@ -148,6 +149,7 @@ class ClientSocket:
             "type": "websocket",
             "path": "/ws" if livegate_v1 else "/ws/google.ai",
             "subprotocols": [SUBPROTOCOL] if livegate_v1 else [],
+            "user": ANONYMOUS,
         }
         edge.sockets.append(self)
         edge.loop.call(edge.loop.spawn, edge.gateway(scope, self._receive, self._send))

@@ -1,5 +1,6 @@
 """The edge's routes: page, `/api`, health, and the WebSocket paths."""
 
+import datetime as dt
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import msgspec
 from livegate import models
 from livegate.closes import Close
+from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +17,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from livegate_edge.door import Refusal
+from livegate_edge import usage_report
+from livegate_edge.door import Endpoint, Refusal
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import SecurityHeaders
 from livegate_edge.oidc import CALLBACK, LOGIN, LOGOUT
@@ -59,6 +62,22 @@ async def unknown_websocket(websocket: WebSocket) -> None:
     """Answer the upgrade on a path that is none of ours with 404 and the paths that are."""
     body = "\n".join(("no WebSocket here; use /ws or", *GOOGLE_PATHS, ""))
     await websocket.send_denial_response(Response(body, 404, media_type="text/plain"))
+
+
+def usage_of(gateway: Gateway) -> Endpoint:
+    """`/api/usage`."""
+
+    async def api_usage(request: Request) -> Response:
+        days = usage_report.days(dt.datetime.now(dt.UTC).date())
+        user = request.scope["user"].id
+        try:
+            usages = await gateway.ledger.read(user, days)
+        except (RedisError, OSError, TimeoutError):
+            return JSONResponse({"error": "the usage ledger does not answer"}, 503)
+        report = usage_report.report(user, days[0], usages, gateway.prices)
+        return JSONResponse(report, headers={"Cache-Control": "no-store"})
+
+    return api_usage
 
 
 def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
@@ -127,6 +146,7 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
             Route("/api/config", api_config),
             Route("/api/me", api_me),
             Route("/api/status", api_status),
+            Route("/api/usage", door.for_users(usage_of(gateway))),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *sign_in(),

@@ -19,6 +19,7 @@ from livegate_edge import notices, setups
 from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
 from livegate_edge.expiry import Expiry, Step
 from livegate_edge.incoming import Incoming, Rejected
+from livegate_edge.limits import Limited, deny, limited
 from livegate_edge.outputs import (
     Finish,
     Notice,
@@ -57,7 +58,10 @@ class ClientConnection:
         self._gateway = gateway
         self._settings = gateway.settings
         self._scope = scope
-        self._incoming = Incoming(receive, gateway.settings.max_message_bytes)
+        limits = gateway.settings
+        self._incoming = Incoming(
+            receive, limits.max_message_bytes, limits.messages_per_s, limits.bytes_per_s
+        )
         self._receive = receive
         self._send = send
         self._livegate_v1 = SUBPROTOCOL in scope.get("subprotocols", ())
@@ -82,6 +86,7 @@ class ClientConnection:
         self._left = False
         self._begun_at = 0.0
         self._setup_at = 0.0
+        self._since = time.time()
 
     # exchange.Member
 
@@ -125,6 +130,9 @@ class ClientConnection:
         self._apply(self.session.tick(now), now)
         if now - self._incoming.heard_at >= self._settings.idle_timeout_s and not self._left:
             self.finish(Closing.of(Close.IDLE))
+        longest_s = self._settings.session_length_s
+        if longest_s and time.time() - self._since >= longest_s and self._closing is None:
+            self.limit(limited(Close.SESSION_LENGTH))
         step = self._expiry.tick(time.time(), revoked=self._gateway.door.is_revoked(self.user))
         if step is not None and not self._left:
             self._sign_in_over(step)
@@ -146,9 +154,15 @@ class ClientConnection:
         message = await self._receive()
         if message["type"] != "websocket.connect":
             return
+        too_many = await self._gateway.limits.opens(self.user.id)
+        if too_many and not self._livegate_v1:
+            await deny(self._send, too_many)
+            return
         subprotocol = SUBPROTOCOL if self._livegate_v1 else None
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
         self._incoming.heard_at = self._begun_at = loop.time()
+        if too_many:
+            self.limit(too_many)
         if self._direct is not None:
             self._direct.offer_to(self._take)
         with metrics.EDGE_CONNECTIONS.track_inprogress():
@@ -174,6 +188,11 @@ class ClientConnection:
         self._part(self._closing, away=self._closing.name in AWAY_CLOSES)
         if self._session is not None and self._session.away:
             self._downlink.clear()
+
+    def limit(self, reached: Limited) -> None:
+        """The user, or the session, has had what is allowed."""
+        self._notice(limit=reached.notice)
+        self.finish(reached.closing)
 
     def drain(self, grace_s: float) -> None:
         """This edge goes away: the page is sent elsewhere at once, others are told in time."""
@@ -289,13 +308,22 @@ class ClientConnection:
         if sealed:
             await self._come_back(setup, sealed, told.ack)
             return
-        self._session = self._new_session(secrets.token_bytes(16), setup)
+        session_id = secrets.token_bytes(16)
+        await self._begin(session_id)
+        self._session = self._new_session(session_id, setup)
         metrics.EDGE_SESSIONS.inc()
         session = self.link.session.hex()
         log.info("session begun", session=session, user=self.user.id, path=self._scope["path"])
         self._gateway.exchange.join(self)
+        self._gateway.limits.holds(self.user.id, session_id)
         self._notice(session=session, state="connecting", token=self._seal(0, None))
         self._apply([OfferSession()], now)
+
+    async def _begin(self, session: bytes) -> None:
+        reached = await self._gateway.limits.begins(self.user.id, session)
+        if reached:
+            self._notice(limit=reached.notice)
+            raise Rejected(reached.closing)
 
     def _notice_of(self, message: envelope.ClientMessage) -> notices.FromClient:
         if isinstance(message.livegate, msgspec.UnsetType) or not self._livegate_v1:
@@ -316,6 +344,7 @@ class ClientConnection:
             replays=not self._livegate_v1
             and self._resumption is not None
             and bool(self._resumption.transparent),
+            user=self.user.id,
         )
 
     async def _come_back(self, setup: msgspec.Raw, sealed: str, has: int) -> None:
@@ -324,12 +353,15 @@ class ClientConnection:
         except TicketError as error:
             log.info("ticket refused", user=self.user.id, error=str(error))
             raise Rejected(Closing.of(Close.SESSION_LOST)) from None
+        self._since = ticket.began or self._since
+        await self._begin(ticket.session)
         claim = await self._claim(ticket)
         if not self._gateway.supersede(ticket.session, claim.epoch if claim else ticket.epoch):
             raise Rejected(Closing.of(Close.SUPERSEDED))
         session = self._new_session(ticket.session, setup)
         self._session = session
         self._gateway.exchange.join(self)
+        self._gateway.limits.holds(self.user.id, ticket.session)
         log.info(
             "client is back",
             session=self.link.session.hex(),
@@ -343,6 +375,7 @@ class ClientConnection:
             handle=ticket.handle,
             has=has,
             fresh=secrets.token_bytes(16),
+            location=ticket.location,
         )
         self._apply(outputs, self._loop.time())
         if session.full:
@@ -365,10 +398,14 @@ class ClientConnection:
 
     def _seal(self, released: int, handle: str | None) -> str:
         link = self.link
-        ticket = Ticket(link.session, link.epoch, released, handle, self.user.id)
+        location = self.session.record.location
+        ticket = Ticket(
+            link.session, link.epoch, released, handle, self.user.id, location, self._since
+        )
         return self._gateway.tickets.seal(ticket)
 
     def _uplink(self, data: bytes) -> None:
+        self._incoming.spend(len(data))
         message = self._parse(data)
         if message.setup is not msgspec.UNSET:
             raise Rejected(Closing.of(Close.SECOND_SETUP))
@@ -407,6 +444,7 @@ class ClientConnection:
                     self._saved(output)
                 case Rename():
                     self._gateway.exchange.leave(self)
+                    self._gateway.limits.renamed(self.link.session, output.session)
                     self.link.rename(output.session)
                     self._gateway.exchange.join(self)
                 case Resumed():
@@ -418,7 +456,7 @@ class ClientConnection:
                 case Finish():
                     self.finish(self._gateway.explain(output.closing))
                 case Forget():
-                    self._gateway.exchange.leave(self)
+                    self._forget()
                 case SendTo():
                     self._gateway.exchange.send(output.mailbox, (output.outgoing,))
                 case OfferSession() | WithdrawOffer():
@@ -429,6 +467,13 @@ class ClientConnection:
         self._gateway.post(self._offer, WithdrawOffer())
         self._gateway.exchange.attach(self, attach.peer, attach.epoch)
         self._apply(self.session.opened(now), now)
+
+    def _forget(self) -> None:
+        self._gateway.exchange.leave(self)
+        if self._closing is not None and self._closing.name == Close.SUPERSEDED.name:
+            self._gateway.limits.parts(self.link.session)
+        else:
+            self._gateway.limits.ends(self.link.session)
 
     @property
     def _offer(self) -> Offer:

@@ -6,10 +6,11 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from livegate import frame, keys, logs
+from livegate import frame, keys, logs, prices
 from livegate.closes import Close, Closing
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate.exchange import Exchange
+from livegate.ledger import Ledger
 from livegate.ownership import REGISTER_S, Claim, Ownership
 from livegate.settings import fail
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from livegate_edge.connection import ClientConnection
 from livegate_edge.door import Door
+from livegate_edge.limits import Limited, UserLimits
 from livegate_edge.outputs import OfferSession, WithdrawOffer
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.tickets import Tickets
@@ -48,6 +50,9 @@ class Gateway:
         self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
         self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
+        self.ledger = Ledger(settings.ledger)
+        self.prices = prices.load(settings.prices_file)
+        self.limits = UserLimits(self.exchange.bus.redis, self.ledger, settings, self._used_up)
         self._claims = asyncio.Semaphore(CLAIMS_AT_ONCE)
         self._ownership = Ownership(self.exchange.bus.redis)
         seal_keys = settings.seal_keys
@@ -72,11 +77,15 @@ class Gateway:
             self._connections.discard(connection)
 
     async def run(self) -> None:
-        """Run bus, dispatch and door until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.exchange.run())
-            group.create_task(self._post())
-            group.create_task(self.door.run())
+        """Run bus, dispatch, limits and door until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.exchange.run())
+                group.create_task(self._post())
+                group.create_task(self.limits.run())
+                group.create_task(self.door.run())
+        finally:
+            await self.ledger.aclose()
 
     async def drain(self) -> None:
         """Send the page's clients elsewhere; serve the others until the grace ends. Then let the
@@ -141,6 +150,12 @@ class Gateway:
                 return False
             former.supersede()
         return True
+
+    def _used_up(self, user: str, limited: Limited) -> None:
+        """See `UserLimits`."""
+        for connection in list(self._connections):
+            if connection.user.id == user:
+                connection.limit(limited)
 
     def post(self, offer: Offer, post: Post) -> None:
         """Queue the session for an owner, or take it back; never blocks."""

@@ -1,9 +1,16 @@
 """A client's WebSocket messages as they come in: bounded, and each as bytes."""
 
 import asyncio
+import math
 
 from livegate.closes import Close, Closing
 from starlette.types import Message, Receive
+
+BURST_S = 25.0
+"""So many seconds' worth of messages may come at once: what a page held back is sent in one go."""
+
+BURST_BYTES_S = 8.0
+"""The same for bytes."""
 
 BYE = 1000
 """The code with which a `livegate.v1` client ends its session."""
@@ -19,16 +26,28 @@ class Rejected(Exception):  # noqa: N818, it is how a bad message ends the conne
 
 class Incoming:
     """One connection's messages. `heard_at` is when the last one came (s, of the loop's clock);
-    `said_bye`: the client closed the connection with 1000.
+    `said_bye`: the client closed the connection with 1000. `began_at`: with full token buckets.
     """
 
-    def __init__(self, receive: Receive, max_bytes: int) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        max_bytes: int,
+        messages_per_s: float = 0,
+        bytes_per_s: float = 0,
+    ) -> None:
+        """A rate of 0: no limit."""
         self.heard_at = 0.0
         self.said_bye = False
         self.max_bytes = max_bytes
         self._receive = receive
         self._early: asyncio.Task[Message] | None = None
         self._loop = asyncio.get_running_loop()
+        self._messages_per_s = messages_per_s or math.inf
+        self._bytes_per_s = bytes_per_s or math.inf
+        self._messages_left = BURST_S * self._messages_per_s
+        self._bytes_left = BURST_BYTES_S * self._bytes_per_s
+        self.began_at = self._refilled_at = self._loop.time()
 
     async def message(self) -> bytes | None:
         """The next message; None when the client is gone or the connection was closed.
@@ -48,6 +67,28 @@ class Incoming:
             text = f"a message of {len(data)} bytes; {self.max_bytes} are allowed"
             raise Rejected(Closing.of(Close.TOO_BIG, text))
         return data  # type: ignore[no-any-return]
+
+    def spend(self, size: int) -> None:
+        """The message of `heard_at` has so many bytes.
+
+        Raises:
+            Rejected: they come too fast.
+        """
+        self._messages_left -= 1
+        self._bytes_left -= size
+        if self._messages_left < 0 or self._bytes_left < 0:
+            self._refill()
+
+    def _refill(self) -> None:
+        """Two token buckets, filled only when one is empty."""
+        elapsed_s = self.heard_at - self._refilled_at
+        self._refilled_at = self.heard_at
+        more = elapsed_s * self._messages_per_s
+        self._messages_left = min(BURST_S * self._messages_per_s, self._messages_left + more)
+        more = elapsed_s * self._bytes_per_s
+        self._bytes_left = min(BURST_BYTES_S * self._bytes_per_s, self._bytes_left + more)
+        if self._messages_left < 0 or self._bytes_left < 0:
+            raise Rejected(Closing.of(Close.TOO_FAST))
 
     @property
     def is_ahead(self) -> bool:

@@ -75,13 +75,14 @@ class EdgeSession:
         away_s: float = 0,
         confirms: bool = False,
         replays: bool = False,
+        user: str = "",
     ) -> None:
         """`mailbox`: this edge's; `away_s`: how long it waits for its client to come back;
         `confirms`: the client says what it has (else written is had); `replays`: it sends again
-        what its handle lacks.
+        what its handle lacks; `user` whose session it is.
         """
         self.link = Link(session, Sender(), Receiver())
-        self.record = record.Record(setup=setup, away_s=away_s)
+        self.record = record.Record(setup=setup, away_s=away_s, user=user)
         self.state = State.WAITING
         self._confirms = confirms
         self._replays = replays
@@ -99,6 +100,7 @@ class EdgeSession:
         self._owners: dict[int, bytes] = {}
         self._turn = Turn()
         self._mailbox = mailbox
+        self._waits = False
         self._fresh = b""
         self._copies = Copies()
         self._replayed = Replayed()
@@ -218,14 +220,17 @@ class EdgeSession:
         handle: str | None,
         has: int,
         fresh: bytes,
+        location: str = "",
     ) -> list[Output]:
         """Ask the owner for the session, or without one go on from the ticket.
 
-        `released` and `handle` are the ticket's, `has` the last downlink number of the client;
-        `fresh` is the session's name if it must begin again.
+        `released`, `handle` and its `location` are the ticket's, `has` the last downlink number of
+        the client; `fresh` is the session's name if it must begin again.
         """
         self._fresh = fresh
-        self.record = msgspec.structs.replace(self.record, released=released, handle=handle)
+        self.record = msgspec.structs.replace(
+            self.record, released=released, handle=handle, location=location
+        )
         self.link.epoch = epoch
         self.link.receiver = Receiver(has)
         if owner is None:
@@ -321,14 +326,23 @@ class EdgeSession:
         self._heard_at = now
         if incoming.kinds & frame.ECHO and incoming.payload:
             outputs.append(self.link.control(frame.ECHO))
-        if incoming.kinds & frame.SLOW and not self.away:
-            outputs.append(Finish(Closing.of(Close.SLOW_CLIENT)))
+        if incoming.kinds & (frame.WAITING | frame.SLOW):
+            outputs += self._told(incoming.kinds)
         if self.link.accept(incoming):
             outputs += self._downlink(incoming, now)
         outputs += self.link.pump(now)
         if self.state is State.ENDING and self.link.sender.received >= self._end_seq:
             outputs += self._forget()
         return outputs
+
+    def _told(self, kinds: int) -> list[Output]:
+        """What the owner says of how things go."""
+        if kinds & frame.SLOW and not self.away:
+            return [Finish(Closing.of(Close.SLOW_CLIENT))]
+        if kinds & frame.WAITING and not self._waits:
+            self._waits = True
+            return [Notice("waiting")]
+        return []
 
     def _other_epoch(self, incoming: frame.Frame, now: float) -> list[Output]:
         if incoming.kinds & frame.FENCE and incoming.epoch <= self.link.epoch:

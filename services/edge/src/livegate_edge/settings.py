@@ -36,6 +36,30 @@ class EdgeSettings(AuthSettings):
     owner_timeout_s: float = Field(20, gt=0, description="from the setup to a worker's claim")
     idle_timeout_s: float = Field(900, gt=0, description="without any message from the client")
     max_message_bytes: int = Field(4 << 20, gt=0, description="a longer message closes 1009")
+    opens_per_minute: int | None = Field(
+        None,
+        ge=0,
+        description="connections a user may open in a minute; 0: no limit; default: 60, and none"
+        " for those who don't sign in, who are all one user",
+    )
+    sessions_per_user: int | None = Field(
+        None,
+        ge=0,
+        description="a user's sessions at once; 0: no limit; default: 10, and none for those who"
+        " don't sign in",
+    )
+    session_length_s: float = Field(
+        14400, ge=0, description="so long a session lasts at most, resumed or not; 0: no limit"
+    )
+    tokens_per_day: int = Field(
+        0, ge=0, description="a user's tokens a day (UTC), input and output; 0: no limit"
+    )
+    messages_per_s: float = Field(
+        200, ge=0, description="of one connection; 25 s' worth may come at once; 0: no limit"
+    )
+    bytes_per_s: float = Field(
+        4 << 20, ge=0, description="of one connection; 8 s' worth may come at once; 0: no limit"
+    )
     resume_window_s: float = Field(
         60, gt=0, description="so long a session waits for its client to come back"
     )

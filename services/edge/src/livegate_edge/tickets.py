@@ -17,7 +17,7 @@ LIFETIME_S = 24 * 3600
 class Ticket(msgspec.Struct, frozen=True, array_like=True):
     """`session` and the epoch that the edge knew; the uplink number that the Live API's `handle`
     covers. Without a handle it is good while the session lives. Only the user with the id `user`
-    may use it.
+    may use it. `location`: where the handle is good; `began`: when the session did (s since 1970).
     """
 
     session: bytes
@@ -25,6 +25,8 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
     released: int
     handle: str | None
     user: str = ANONYMOUS.id
+    location: str = ""
+    began: float = 0.0
 
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True):
