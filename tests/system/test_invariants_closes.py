@@ -196,6 +196,7 @@ async def test_invariant_9_what_an_operator_sees(tmp_path: Path) -> None:
         "ADMIN_PORT": str(free_port()),
     }
     env = {"RESUMPTION": "1", "IDLE_TIMEOUT_S": "1.5", "OWNER_TIMEOUT_S": "1", "DRAIN_S": "0.1"}
+    env |= {"BYTES_PER_S": "0", "MESSAGES_PER_S": "0"}  # what is too much comes fast here
 
     async def each(close: Close, tell: Any) -> None:
         told = await asyncio.gather(*(tell(kind) for kind in KINDS))
@@ -207,6 +208,9 @@ async def test_invariant_9_what_an_operator_sees(tmp_path: Path) -> None:
     tried |= {Close.INTERNAL, Close.SESSION_LOST, Close.SUPERSEDED}
     tried.add(Close.SLOW_CLIENT)  # by test_invariant_6_clients_that_do_not_read
     tried.add(Close.SIGNED_OUT)  # by tests/edge/test_connection_sign_in.py
+    # by tests/edge/test_connection_limits.py and tests/system/test_quota.py
+    tried |= {Close.AT_CAPACITY, Close.TOO_MANY_OPENS, Close.TOO_MANY_SESSIONS}
+    tried |= {Close.TOKENS_USED_UP, Close.TOO_FAST, Close.SESSION_LENGTH}
     async with contextlib.AsyncExitStack() as parts:
         api = await parts.enter_async_context(live_api())
         redis_part = contextlib.AsyncExitStack()
