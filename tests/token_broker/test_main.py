@@ -34,7 +34,7 @@ class Broker:
         self.port, self.admin_port = free_port(), free_port()
         secret = folder / "secret"
         secret.write_text(f"{SECRET}\n")
-        self._output = folder / "output"
+        self._output = folder / f"output-{self.port}"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "livegate_broker"],
