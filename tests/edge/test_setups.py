@@ -127,3 +127,11 @@ def test_a_wish_that_cannot_be_read(value: str) -> None:
 def test_a_setup_that_cannot_be_read(setup: bytes) -> None:
     with pytest.raises(MessageError, match=r"^setup"):
         resumption(setup)
+
+
+def test_what_cannot_be_read_is_a_bad_message() -> None:
+    for bad in (b'{"\xff":1}', b'{"model":' + b"[" * 5000):
+        with pytest.raises(MessageError):
+            setups.resolve(msgspec.Raw(bad), ("m",), default_unlisted=True)
+        with pytest.raises(MessageError):
+            setups.resumption(msgspec.Raw(bad))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from livegate import frame, keys
@@ -62,6 +62,9 @@ class Session:
         self.told.append("tick")
         if self.link.receiver.untold:
             self.exchange.send(self.link.peer, [self.link.control(0)])
+
+    def failed(self) -> None:
+        self.told.append("failed")
 
 
 @pytest.fixture
@@ -306,3 +309,46 @@ async def test_an_emptied_redis_loses_nothing(redis_url: str, admin: Redis) -> N
                 end.push(b"%d" % number)
             await until(lambda n=number: len(there.frames) == len(here.frames) == n, "both arrive")
         assert [f.payload for f in there.frames] == [b"1", b"2", b"3"]
+
+
+class Broken(Session):
+    """Raises whatever it is told; `hopeless`: even when it is to end."""
+
+    hopeless = False
+
+    def on_frame(self, incoming: Frame, now: float) -> None:
+        del incoming, now
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "what a client wrote")
+
+    def resync(self, now: float) -> None:
+        del now
+        raise ValueError
+
+    peer_dead = lapsed = tick = resync
+
+    def failed(self) -> None:
+        super().failed()
+        if self.hopeless:
+            raise RuntimeError
+
+
+@pytest.mark.parametrize("hopeless", [False, True])
+async def test_a_broken_session_ends_alone(exchange: Exchange, *, hopeless: bool) -> None:
+    broken, other = Broken(exchange, 1), Session(exchange, 2)
+    broken.hopeless = hopeless
+    calls: tuple[Callable[[], None], ...] = (
+        lambda: exchange.on_frame(Frame(frame.TEXT, broken.link.session, 0, 1, 0, 0, 0, b"x")),
+        exchange.on_connected,
+        exchange.on_lapse,
+        lambda: exchange.on_peer(PEER, Pulse.DEAD),
+    )
+    for number, call in enumerate(calls, 1):
+        for member in (broken, other):
+            exchange.join(member)
+            exchange.attach(member, PEER, 1)
+        call()
+        assert broken.told == ["failed"] * number
+        assert (broken.link.session in exchange.members) is not hopeless
+    exchange.on_frame(Frame(frame.TEXT, other.link.session, 1, 1, 0, 0, 0, b"x"))
+    assert other.told == ["resync", "lapsed", "dead"]
+    assert [taken.payload for taken in other.frames] == [b"x"]

@@ -59,3 +59,10 @@ def test_what_an_owner_tells_a_new_edge(number: int, calls: list[str], speaking:
 def test_what_is_no_answer_to_a_new_edge(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         record.decode_joined(data)
+
+
+@pytest.mark.parametrize("data", [b'{"\xff":1}', b'{"setup":' + b"[" * 5000, b"\xff", b"{", b"[]"])
+def test_what_is_no_record_is_one_error(data: bytes) -> None:
+    for decode in (record.decode, record.decode_joined):
+        with pytest.raises(msgspec.DecodeError):
+            decode(data)

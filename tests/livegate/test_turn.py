@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from livegate import frame
 from livegate.envelope import parse_client, server_kinds
 from livegate.turn import TRAILING_S, Turn
 
@@ -178,3 +179,22 @@ def test_what_another_process_saw_replaces_what_was_known() -> None:
     server(turn, SPEECH)
     turn.restore([], 5.0, speaking=False)
     assert is_quiet(turn)
+
+
+UNREADABLE = (
+    b'{"realtimeInput":{"text":"\xff"}}',
+    b'{"toolResponse":{"functionResponses":[{"id":"\xff"}]}}',
+    b'{"clientContent":{"turns":' + b"[" * 5000 + b"]" * 5000 + b"}}",
+)
+
+
+@pytest.mark.parametrize("payload", UNREADABLE)
+def test_what_cannot_be_read_is_nothing(payload: bytes) -> None:
+    """The edge passes on what it need not read: one such message ended worker after worker."""
+    turn = Turn()
+    turn.on_client(frame.TEXT | frame.TOOL | frame.CONTENT, payload, 1.0)
+    turn.on_server(
+        frame.TOOL | frame.TRANSCRIPT, payload.replace(b"toolResponse", b"toolCall"), 1.0
+    )
+    turn.on_server(frame.TOOL, b'{"toolCallCancellation":{"ids":["\xff"]}}', 1.0)
+    assert turn.calls == {}

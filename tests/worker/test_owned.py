@@ -174,3 +174,23 @@ async def test_a_lapse_lets_nothing_up_before_the_edge_was_asked(redis_url: str)
         assert api.connections[0].received == []
         playing.send(call, frame.ECHO)
         await until(lambda: api.connections[0].received, "now it may go")
+
+
+async def test_a_machine_that_raises_ends_its_session_alone(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One client's message must not end the worker, nor the one that would take over."""
+
+    def breaks(session: machine.Session, incoming: frame.Frame, now: float) -> list[object]:
+        if incoming.payload == b"poison":
+            raise UnicodeDecodeError("utf-8", b"", 0, 1, "as if")
+        return on_frame(session, incoming, now)  # type: ignore[return-value]
+
+    on_frame = machine.Session.on_frame
+    async with own_upstream(redis_url) as (playing, _):
+        call, other = await live(playing), await live(playing)
+        monkeypatch.setattr(machine.Session, "on_frame", breaks)
+        playing.say(call, frame.TEXT, b"poison")
+        assert (await ended(call))[0] == Close.INTERNAL.name
+        playing.say(other, frame.TEXT, b'{"n":1}')
+        await until(lambda: other.frames[-1].received == 1, "the other session goes on")

@@ -64,3 +64,9 @@ def test_an_index_that_is_no_number_is_none() -> None:
     update = {"newHandle": "h", "resumable": True, "lastConsumedClientMessageIndex": "x"}
     told = read(msgspec.json.encode({"sessionResumptionUpdate": update}))
     assert (told.handle, told.index) == ("h", None)
+
+
+@pytest.mark.parametrize("more", [b'"\xff":1', b'"x":' + b"[" * 5000 + b"]" * 5000])
+def test_what_cannot_be_read_passes_as_it_is(more: bytes) -> None:
+    payload = b'{"goAway":{"timeLeft":"9s"},' + more + b"}"
+    assert read(payload).rest == payload

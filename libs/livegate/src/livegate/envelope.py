@@ -13,6 +13,12 @@ from livegate import frame
 _Field = Raw | UnsetType
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises on bytes that a stranger has written. How deep is too deep depends on who
+decodes, so a message that one process has read may be unreadable for another.
+"""
+
+
 class MessageError(ValueError):
     """The bytes are no message: not JSON, or not one object."""
 
@@ -165,7 +171,6 @@ class _ServerMessage(Struct):
 
 _audio_only = msgspec.json.Decoder(_AudioOnly)
 _server = msgspec.json.Decoder(_ServerMessage)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _AUDIO_BYTES = 512
 """Messages below this size are rarely audio: the strict decode is not tried first."""
 
@@ -177,14 +182,14 @@ def server_kinds(data: bytes) -> int:
     if len(data) >= _AUDIO_BYTES:
         try:
             parts = _audio_only.decode(data).serverContent.modelTurn.parts
-        except _UNREADABLE:
+        except UNREADABLE:
             pass
         else:
             if all(part.inlineData.mimeType.startswith("audio/") for part in parts):
                 return frame.AUDIO
     try:
         message = _server.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return frame.OTHER
     kinds = 0 if message.serverContent is UNSET else _content_kinds(message.serverContent)
     for field, bit in (

@@ -5,16 +5,19 @@ session gets a tick; a peer that died is reported to each of its sessions.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
-from livegate import frame, metrics
+from livegate import frame, logs, metrics
 from livegate.bus import RETRY_S, Bus
 from livegate.channel import Budget
 from livegate.link import Link
 from livegate.liveness import Pulse
 
 TICK_S = 1.0
+
+log = logs.get("exchange")
 
 
 class Member(Protocol):
@@ -38,6 +41,9 @@ class Member(Protocol):
 
     def tick(self, now: float) -> None:
         """A second has passed."""
+
+    def failed(self) -> None:
+        """One of these calls raised what it must not: the session ends, and nothing else does."""
 
 
 class Exchange:
@@ -102,13 +108,34 @@ class Exchange:
             self._budgets.pop(peer, None)
             self.bus.unwatch(peer)
 
+    def _call(self, member: Member, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001, told by _failed
+            self._failed(member, error)
+
+    def _failed(self, member: Member, error: Exception) -> None:
+        """The boundary that keeps one broken session from ending the process with all the others.
+
+        What one client has sent would otherwise end each worker that takes its session over.
+        """
+        log.error("session failed", session=member.link.session.hex(), exc_info=error)
+        try:
+            member.failed()
+        except Exception:
+            log.exception("session dropped", session=member.link.session.hex())
+            self.leave(member)
+
     # What the bus says
 
     def on_frame(self, incoming: frame.Frame) -> None:
         """See `bus.Handler`."""
         member = self.members.get(incoming.session)
         if member is not None:
-            member.on_frame(incoming, self._now)
+            try:
+                member.on_frame(incoming, self._now)
+            except Exception as error:  # noqa: BLE001, told by _failed
+                self._failed(member, error)
         elif incoming.payload and incoming.kinds & (frame.CLAIM | frame.JOIN | frame.ECHO):
             # There is no such session (any more). Who asks for it names its mailbox.
             kinds = frame.FENCE if incoming.kinds & frame.CLAIM else frame.FENCE | frame.JOIN
@@ -134,13 +161,13 @@ class Exchange:
             return
         now = self._now
         for member in members:
-            member.peer_dead(now)
+            self._call(member, partial(member.peer_dead, now))
 
     def on_lapse(self) -> None:
         """See `bus.Handler`."""
         now = self._now
         for member in list(self.members.values()):
-            member.lapsed(now)
+            self._call(member, partial(member.lapsed, now))
 
     def _retry(self, mailbox: bytes) -> None:
         self._gone.discard(mailbox)
@@ -150,11 +177,11 @@ class Exchange:
         now = self._now
         for member in members:
             metrics.BUS_RESENT.inc(member.link.sender.in_flight)
-            member.resync(now)
+            self._call(member, partial(member.resync, now))
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK_S)
             for member in list(self.members.values()):
-                member.tick(loop.time())
+                self._call(member, partial(member.tick, loop.time()))

@@ -4,7 +4,13 @@ It travels as JSON in three frames: RECORD (worker to edge, numbered, so that wh
 everything before it), OPEN (edge to a new owner) and JOINED (owner to a new edge).
 """
 
+from typing import TypeVar
+
 import msgspec
+
+from livegate.envelope import UNREADABLE
+
+_Any = TypeVar("_Any")
 
 NO_MESSAGE = msgspec.Raw(b"null")
 
@@ -64,7 +70,7 @@ def decode(data: bytes) -> Record:
     Raises:
         msgspec.DecodeError: it is not one.
     """
-    return _decoder.decode(data)
+    return _read(_decoder, data)
 
 
 def decode_joined(data: bytes) -> Joined:
@@ -73,4 +79,11 @@ def decode_joined(data: bytes) -> Joined:
     Raises:
         msgspec.DecodeError: it is not that.
     """
-    return _joined.decode(data)
+    return _read(_joined, data)
+
+
+def _read(decoder: msgspec.json.Decoder[_Any], data: bytes) -> _Any:
+    try:
+        return decoder.decode(data)
+    except UNREADABLE as error:
+        raise msgspec.DecodeError(str(error)) from None

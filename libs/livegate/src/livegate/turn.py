@@ -6,6 +6,7 @@ If the upstream connection is lost meanwhile, that is announced; for it is answe
 import msgspec
 
 from livegate import frame
+from livegate.envelope import UNREADABLE
 
 
 class _Call(msgspec.Struct):
@@ -120,7 +121,7 @@ class Turn:
     def _read(self, payload: bytes, now: float) -> None:
         try:
             message = _from_server.decode(payload)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return
         for call in message.tool_call.function_calls:
             self.calls[call.id] = now
@@ -137,7 +138,7 @@ class Turn:
             return
         try:
             message = _from_client.decode(payload)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return
         asked = False
         for responses in (message.toolResponse, message.tool_response):

@@ -137,6 +137,10 @@ class ClientConnection:
         if step is not None and not self._left:
             self._sign_in_over(step)
 
+    def failed(self) -> None:
+        """See `exchange.Member`."""
+        self.finish(Closing.of(Close.INTERNAL))
+
     def _sign_in_over(self, step: Step) -> None:
         grace_s = self._settings.auth_grace_s
         if step is Step.END:

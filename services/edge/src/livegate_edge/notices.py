@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from livegate.envelope import MessageError
+from livegate.envelope import UNREADABLE, MessageError
 from msgspec import Meta
 
 Number = Annotated[int, Meta(ge=0, lt=2**32)]
@@ -32,7 +32,7 @@ def read(raw: msgspec.Raw) -> FromClient:
     """
     try:
         return _from_client.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MessageError(str(error)) from None
 
 

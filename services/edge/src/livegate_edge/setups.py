@@ -2,7 +2,7 @@
 
 import msgspec
 from livegate import models
-from livegate.envelope import MessageError
+from livegate.envelope import UNREADABLE, MessageError
 
 
 class Resumption(msgspec.Struct, frozen=True):
@@ -31,10 +31,8 @@ def resolve(setup: msgspec.Raw, allowed: tuple[str, ...], *, default_unlisted: b
     try:
         fields = _fields.decode(setup)
         name = msgspec.json.decode(fields.get("model", b'""'), type=str)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise MessageError(f"setup: {error}") from None
-    except UnicodeDecodeError:
-        raise MessageError("setup: not UTF-8") from None
     try:
         model = models.load().resolve(name, allowed)
     except models.UnknownModelError:
@@ -55,7 +53,5 @@ def resumption(setup: msgspec.Raw) -> Resumption | None:
         fields = _fields.decode(setup)
         asked = fields.get("sessionResumption", fields.get("session_resumption"))
         return None if asked is None else _resumption.decode(asked)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise MessageError(f"setup.sessionResumption: {error}") from None
-    except UnicodeDecodeError:
-        raise MessageError("setup: not UTF-8") from None

@@ -93,6 +93,14 @@ class OwnedSession:
         """See `exchange.Member`."""
         self._apply(self._machine.tick(now))
 
+    def failed(self) -> None:
+        """See `exchange.Member`."""
+        try:
+            self.close(Closing.of(Close.INTERNAL))
+        except Exception:
+            self._over.set()
+            raise
+
     # Life
 
     @property

@@ -4,6 +4,7 @@ Pure. These fields are taken out of a message; what else is in it goes on to the
 """
 
 import msgspec
+from livegate.envelope import UNREADABLE
 
 
 class _Update(msgspec.Struct, rename="camel"):
@@ -44,11 +45,12 @@ def read(payload: bytes) -> Told:
     """
     try:
         message = _decoder.decode(payload)
-    except msgspec.DecodeError:
+        fields = _fields.decode(payload)
+    except UNREADABLE:
         return Told(None, None, None, payload)
     rest = {
         name: value
-        for name, value in _fields.decode(payload).items()
+        for name, value in fields.items()
         if name not in ("sessionResumptionUpdate", "goAway")
     }
     update = message.session_resumption_update
