@@ -96,3 +96,30 @@ def test_configured_again_counts_once(capsys: pytest.CaptureFixture[str]) -> Non
     logs.get("x").info("event")
     logging.getLogger("library").warning("event")
     assert [line["service"] for line in lines(capsys)] == ["worker", "worker"]
+
+
+HOSTILE = "/ws\x1b[2J\nlivegate: all is well\r\u202e\x00"
+
+
+def test_a_console_shows_what_came_from_elsewhere_as_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("edge", fmt="console")
+    logs.get("x").info("not let in", path=HOSTILE, why=(HOSTILE,))
+    logs.get("x").info(HOSTILE)
+    logging.getLogger("library").warning("bad request: %s", HOSTILE)
+    try:
+        int(HOSTILE)
+    except ValueError:
+        logs.get("x").exception("failed")
+    err = capsys.readouterr().err
+    assert not {"\x1b", "\r", "\u202e", "\x00"} & set(err)
+    assert "\nlivegate: all is well" not in err
+    assert err.count("\\x1b[2J") >= 4
+
+
+def test_json_is_one_line_whatever_came(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("edge")
+    logs.get("x").info(HOSTILE, path=HOSTILE)
+    logging.getLogger("library").warning(HOSTILE)
+    assert [line["event"] for line in lines(capsys)] == [HOSTILE, HOSTILE]

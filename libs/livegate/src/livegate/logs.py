@@ -6,8 +6,33 @@ lines hold query strings, and API keys travel there.
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+INDENT = "    "
+
+
+def printable(
+    logger: Any,  # noqa: ANN401, structlog's own
+    method: str,
+    event: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    """A processor: whatever text came from elsewhere, it makes no line and no colour of its own.
+
+    JSON has its own escapes; a console has none.
+    """
+    del logger, method
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            lines = value.splitlines() if key == "exception" else [value]
+            event[key] = f"\n{INDENT}".join(map(_escaped, lines))
+    return event
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def configure(service: str, level: str = "info", fmt: str = "json") -> None:
@@ -18,6 +43,8 @@ def configure(service: str, level: str = "info", fmt: str = "json") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    if fmt != "json":
+        processors.append(printable)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if fmt == "json"
