@@ -10,7 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 DECLARED = {
     name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)
 }
-SERVICES = ("bus", "edge", "worker", "broker", "simulator")
+SERVICES = ("bus", "http", "edge", "worker", "broker", "simulator")
 LABELS = {
     "direction",
     "connection",

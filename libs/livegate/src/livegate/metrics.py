@@ -12,6 +12,9 @@ BUS_FRAMES = Counter("livegate_bus_frames_total", "Frames by direction", ["direc
 BUS_RECONNECTS = Counter("livegate_bus_reconnects_total", "Lost Redis connections", ["connection"])
 BUS_RESENT = Counter("livegate_bus_frames_resent_total", "Frames sent again after an interruption")
 
+# HTTP (in each process that serves it)
+HTTP_CUT = Counter("livegate_http_cut_total", "Connections cut before an answer", ["outcome"])
+
 # Edge
 EDGE_CONNECTIONS = Gauge("livegate_edge_connections", "Open client WebSockets")
 EDGE_SESSIONS = Counter("livegate_edge_sessions_total", "Sessions begun")

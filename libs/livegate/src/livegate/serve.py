@@ -24,6 +24,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from livegate.bounds import BoundedHttp
 from livegate.settings import ServiceSettings, fail
 
 COLLECT_AFTER: Final = 10_000
@@ -104,6 +105,7 @@ def config(
     """
     return uvicorn.Config(
         app,
+        http=BoundedHttp,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -22,6 +22,7 @@ from livegate_edge.door import Endpoint, Refusal
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import SecurityHeaders
 from livegate_edge.oidc import CALLBACK, LOGIN, LOGOUT
+from livegate_edge.places import Places, places
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.users import ANONYMOUS
 
@@ -157,4 +158,5 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
         ]
     )
     # Around the app, not a middleware in it: Starlette answers an exception outside of those.
-    return SecurityHeaders(door.by_name(app), https=settings.public_url.startswith("https:"))
+    served = Places(door.by_name(app), places(settings.max_connections))
+    return SecurityHeaders(served, https=settings.public_url.startswith("https:"))

@@ -68,6 +68,9 @@ class EdgeSettings(AuthSettings):
         description="Fernet keys that seal handles and resume tokens, one a line: the first seals,"
         " all open; the same for every edge; default: a key of this process alone",
     )
+    max_connections: int = Field(
+        5000, gt=0, description="WebSockets at once; one more is answered 503 with Retry-After"
+    )
     drain_s: float = Field(
         5, gt=0, description="after SIGTERM, so long clients other than the page are still served"
     )

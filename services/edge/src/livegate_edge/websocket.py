@@ -14,6 +14,7 @@ from uvicorn import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 try:
@@ -26,6 +27,20 @@ QUEUED: Final = 8
 
 LARGE_BYTES: Final = 64 << 10
 """After a message of this size nothing is read before it was asked for."""
+
+TURN: Final = 64
+"""So many frames of one connection are taken before the others have their turn."""
+
+TURN_BYTES: Final = 4096
+"""And so much where the general protocol takes whatever comes."""
+
+PIECES: Final = 1024
+"""Of an unfinished frame; then they are joined, since a small piece costs more than its bytes."""
+
+FRAGMENTS: Final = 10_000
+"""Of a message, even of empty ones."""
+
+PINGS_PER_S: Final = 50
 
 EXTENSION: Final = "livegate.direct"
 """In a scope's `extensions`: this connection's `Direct`."""
@@ -69,6 +84,9 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         self._general = False
         self._max_bytes = config.ws_max_size
         self._offer: Callable[[bytes], bool] | None = None
+        self._waiting = b""
+        self._pings = 0
+        self._pings_since = 0.0
 
     def handle_connect(self, event: Request) -> None:
         """The client asks for a WebSocket."""
@@ -87,11 +105,17 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
             # What came before the handshake's end lies in the general protocol's buffer.
             self._general = self.handshake_initiated
             super().data_received(data)
+            if self.conn.handshake_exc is not None and not self.handshake_initiated:
+                self._refuse()
+        elif self._waiting:
+            self._waiting += data
         elif self._general:
-            super().data_received(data)
+            self._take_general(data)
         elif len(data) < self._missing:
             self._chunks.append(data)
             self._missing -= len(data)
+            if len(self._chunks) >= PIECES:
+                self._chunks = [b"".join(self._chunks)]
         else:
             if self._chunks:
                 self._chunks.append(data)
@@ -99,14 +123,24 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
                 self._chunks.clear()
             self._take(data)
 
+    def _refuse(self) -> None:
+        """The request for a WebSocket is none: uvicorn leaves it without an answer."""
+        answer = b"".join(self.conn.data_to_send())
+        self.transport.write(answer or b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        self.transport.close()
+
     def _take(self, data: bytes) -> None:
         """Every whole frame; the rest is kept with how much of it is missing at least."""
-        at, size = 0, len(data)
+        at, size, left = 0, len(data), TURN
         while not self.transport.is_closing():
+            if not left:
+                self._wait(data[at:])
+                return
+            left -= 1
             body, length = _length(data, at, size)
             if length > self._max_bytes:
                 self._general = True
-                super().data_received(data[at:])
+                self._take_general(data[at:])
                 return
             end = body + length
             if end > size:
@@ -116,6 +150,73 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
                 return
             self._frame(data, at, body, end)
             at = end
+
+    def _take_general(self, data: bytes) -> None:
+        super().data_received(data[:TURN_BYTES])
+        if len(data) > TURN_BYTES and not self.transport.is_closing():
+            self._wait(data[TURN_BYTES:])
+
+    def _wait(self, rest: bytes) -> None:
+        self._waiting = rest
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+        self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        rest, self._waiting = self._waiting, b""
+        if self._general:
+            self._take_general(rest)
+        else:
+            self._take(rest)
+        if not self._waiting:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self.read_paused and self.queue.empty() and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    async def receive(self) -> Any:  # noqa: ANN401, as ASGI has it
+        """See ASGI."""
+        message = await self.queue.get()
+        if not self._waiting:
+            self._read_on()
+        return message
+
+    def handle_ping(self) -> None:
+        """Answered, unless the client sends too many, or does not read."""
+        now = self.loop.time()
+        if now - self._pings_since >= 1:
+            self._pings, self._pings_since = 0, now
+        self._pings += 1
+        if self._pings > PINGS_PER_S:
+            self._fail(1008, "too many pings")
+            return
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set() and not self.transport.is_closing():
+            self.transport.write(pong)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A fragment of a message."""
+        if len(self.frames) >= FRAGMENTS:
+            self._fail(1009, "too many fragments")
+            return
+        super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """A message that came in fragments, or is not UTF-8."""
+        text = self.curr_msg_data_type == "text"
+        if text and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self._fail(1007, "")
+            return
+        super().send_receive_event_to_app()
+
+    def _fail(self, code: int, reason: str) -> None:
+        self.frames = []
+        if not self.close_sent:
+            self.conn.send_close(code, reason)
+            self.handle_parser_exception()
 
     def _frame(self, data: bytes, at: int, body: int, end: int) -> None:
         first = data[at]
