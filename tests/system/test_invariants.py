@@ -57,6 +57,7 @@ async def system(folder: Path, api: LiveApi) -> AsyncIterator[Stack]:
         "GOOGLE_CLOUD_LOCATION": LOCATION,
         "UPSTREAM_KEY_FILE": str(key),
         "ALLOWED_HOSTS": "evil.example",
+        "BYTES_PER_S": "0",  # the flood is to reach the windows
         "LOG_LEVEL": "debug",
     }
     async with stack(folder, upstream=api.url, env=env, workers=1) as running:
