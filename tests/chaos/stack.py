@@ -167,11 +167,11 @@ class Stack:
 
 
 def _planned(
-    folder: Path, edges: int, workers: int, env: Mapping[str, str]
+    folder: Path, edges: int, workers: int, env: Mapping[str, str], port: int | None
 ) -> tuple[list[plan.Program], plan.Ports, list[int]]:
     """The programs of `livegate run`, with more edges; their ports."""
     ports = free_ports(workers)
-    page_ports = [free_port() for _ in range(edges)]
+    page_ports = [port or free_port(), *(free_port() for _ in range(edges - 1))]
     settings = RunSettings(
         port=page_ports[0], workers=workers, live_upstream="simulator", run_dir=folder
     )
@@ -183,8 +183,8 @@ def _planned(
         **env,
     }
     *others, edge = plan.programs(settings, environ, ports, prepare(settings))
-    for number, port in enumerate(page_ports, 1):
-        own = {"PORT": str(port), "ADMIN_PORT": str(free_port())}
+    for number, page_port in enumerate(page_ports, 1):
+        own = {"PORT": str(page_port), "ADMIN_PORT": str(free_port())}
         others.append(replace(edge, name=f"edge-{number}", env={**edge.env, **own}))
     return others, ports, page_ports
 
@@ -201,11 +201,12 @@ async def chaos_stack(
     workers: int = 3,
     env: Mapping[str, str] | None = None,
     faketime: str | None = None,
+    port: int | None = None,
 ) -> AsyncIterator[Stack]:
     """All of it, ready; stopped at the end.
 
     `faketime`: a library that shifts the wall clock of Redis, workers and edges by what the file
-    `clock` says.
+    `clock` says. `port`: the first edge's.
     """
     _make(folder)
     clock = None
@@ -220,7 +221,7 @@ async def chaos_stack(
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_DONT_RESET": "1",
         }
-    planned, ports, page_ports = _planned(folder, edges, workers, {**(env or {}), **shifted})
+    planned, ports, page_ports = _planned(folder, edges, workers, {**(env or {}), **shifted}, port)
     redis = plan.Program(
         "redis",
         tuple(redis_server.command(ports.redis, directory=folder)),

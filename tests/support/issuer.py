@@ -97,10 +97,11 @@ Sign = Callable[[dict[str, Any]], str]
 class FakeIssuer:
     """The issuer. `accounts` are offered to whoever comes; `refusals` says what was refused."""
 
-    def __init__(self, port: int, *, redirect_uri: str) -> None:
+    def __init__(self, port: int, *, redirect_uri: str, secret: str = SECRET) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.redirect_uri = redirect_uri
+        self._secret = secret
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.keys = KeyServer(one=self.key)
         self.accounts = {account.sub: account for account in (ALICE, BOB, MALLORY)}
@@ -163,8 +164,8 @@ class FakeIssuer:
 
     async def _token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        basic = base64.b64encode(f"{CLIENT}:{quote_plus(SECRET)}".encode()).decode()
-        by_post = form.get("client_secret") == SECRET
+        basic = base64.b64encode(f"{CLIENT}:{quote_plus(self._secret)}".encode()).decode()
+        by_post = form.get("client_secret") == self._secret
         if request.headers.get("authorization") != f"Basic {basic}" and not by_post:
             self.refusals.append("token: client")
             return JSONResponse({"error": "invalid_client"}, 401)
@@ -190,8 +191,8 @@ class FakeIssuer:
 
 
 @contextlib.asynccontextmanager
-async def issuer(redirect_uri: str) -> AsyncIterator[FakeIssuer]:
+async def issuer(redirect_uri: str, secret: str = SECRET) -> AsyncIterator[FakeIssuer]:
     """An issuer that runs."""
-    fake = FakeIssuer(free_port(), redirect_uri=redirect_uri)
+    fake = FakeIssuer(free_port(), redirect_uri=redirect_uri, secret=secret)
     async with served(fake.app, fake.port):
         yield fake

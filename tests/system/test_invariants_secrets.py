@@ -1,43 +1,20 @@
 """Invariant 1 of the design: where credentials are, and where they never are."""
 
-import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 from cryptography.fernet import Fernet
-from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.chaos.stack import Service, Stack, chaos_stack
-from tests.support.processes import until
+from tests.support.redis_view import all_of, monitored
 from tests.system.conftest import PAGE, SETUP, closed
 
 PREFIX = "ya29.simulator."
 """So the simulator's tokens begin."""
-
-
-@contextlib.asynccontextmanager
-async def monitored(redis_url: str) -> AsyncIterator[bytearray]:
-    """Everything that Redis is told meanwhile."""
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", int(redis_url.split(":")[2].split("/", maxsplit=1)[0])
-    )
-    writer.write(b"MONITOR\r\n")
-    told = bytearray()
-
-    async def read() -> None:
-        while data := await reader.read(1 << 20):
-            told.extend(data)
-
-    task = asyncio.create_task(read())
-    await until(lambda: told.startswith(b"+OK"), "Redis is monitored")
-    yield told
-    task.cancel()
-    writer.close()
 
 
 async def answered(client: ClientConnection, heard: bytearray) -> None:
@@ -101,14 +78,6 @@ async def operators_view(system: Stack) -> bytes:
         url = f"http://127.0.0.1:{service._program.env['ADMIN_PORT']}/metrics"
         seen += (await system.http.get(url)).content + environment(service)
     return seen
-
-
-async def all_of(redis_url: str) -> bytes:
-    """Everything that is in Redis now."""
-    async with Redis.from_url(redis_url) as redis:
-        return b"".join(
-            [await redis.dump(name) or b"" for name in [name async for name in redis.scan_iter()]]
-        )
 
 
 async def test_invariant_1_credentials_stay_with_broker_and_worker(tmp_path: Path) -> None:
