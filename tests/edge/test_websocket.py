@@ -38,6 +38,8 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         self.closing = True
 
+    abort = close
+
     def is_closing(self) -> bool:
         return self.closing
 

@@ -16,7 +16,7 @@ from livegate_edge.websocket import (
 )
 from websockets.frames import Opcode
 
-from tests.edge.test_websocket import HANDSHAKE, End, frame
+from tests.edge.test_websocket import HANDSHAKE, LIMIT, End, frame
 from tests.support.processes import until
 
 
@@ -147,6 +147,18 @@ async def test_a_handshake_that_cannot_be_read_is_answered(more: bytes, status: 
     assert end.transport.written.split()[1] == status
     assert end.transport.closing
     await end.close()
+
+
+async def test_who_goes_on_sending_after_the_close_is_cut(lean: End) -> None:
+    """What was under way is read, so that the client gets the close."""
+    message = frame(Opcode.TEXT, b"x" * 1000)
+    await lean.protocol.send({"type": "websocket.close", "code": 1008})
+    under_way = LIMIT // len(message)
+    for _ in range(under_way):
+        lean.protocol.data_received(message)
+    before = lean.transport.closing
+    lean.protocol.data_received(message)
+    assert (before, lean.transport.closing) == (False, True)
 
 
 def test_the_queue_is_shorter_than_a_turn() -> None:

@@ -87,6 +87,7 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         self._waiting = b""
         self._pings = 0
         self._pings_since = 0.0
+        self._after_close = 0
 
     def handle_connect(self, event: Request) -> None:
         """The client asks for a WebSocket."""
@@ -107,6 +108,8 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
             super().data_received(data)
             if self.conn.handshake_exc is not None and not self.handshake_initiated:
                 self._refuse()
+        elif self.close_sent and self._is_deaf(len(data)):
+            self.transport.abort()
         elif self._waiting:
             self._waiting += data
         elif self._general:
@@ -122,6 +125,11 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
                 data = b"".join(self._chunks)
                 self._chunks.clear()
             self._take(data)
+
+    def _is_deaf(self, size: int) -> bool:
+        """Whether so much comes after our close that the client does not heed it."""
+        self._after_close += size
+        return self._after_close > self._max_bytes
 
     def _refuse(self) -> None:
         """The request for a WebSocket is none: uvicorn leaves it without an answer."""
