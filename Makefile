@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test chaos bench check format lock clean
+.PHONY: help run test chaos attack bench check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,24 +12,29 @@ test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/contract --ignore tests/e2e
-	@.venv/bin/python -m pytest tests/system tests/chaos tests/contract tests/e2e
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/contract --ignore tests/e2e
+	@.venv/bin/python -m pytest tests/system tests/chaos tests/attack tests/contract tests/e2e
 
 chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault SEED= SESSIONS= QUICK=1)
 	@scripts/install dev
 	@.venv/bin/python -m tests.chaos
+
+attack: ## what must not be let in, or harm others, tried over real sockets, ten minutes (ONLY=attack,attack SEED= QUICK=1)
+	@scripts/install dev
+	@.venv/bin/python -m tests.attack
 
 bench: ## what livegate costs beside other ways, 25 minutes (ONLY=part,part SESSIONS= CHUNK_MS=40 VIDEO=1 QUICK=1 DRAW=1)
 	@scripts/install dev
 	@scripts/bench-tools
 	@.venv/bin/python -m tests.bench
 
-check: ## format, lint, types, import rules
+check: ## format, lint, types, import rules, dependencies
 	@scripts/install dev
 	@scripts/quietly "format (ruff)" .venv/bin/ruff format --check .
 	@scripts/quietly "lint (ruff)" .venv/bin/ruff check .
 	@scripts/quietly "types (mypy)" .venv/bin/mypy
 	@scripts/quietly "import rules (import-linter)" .venv/bin/lint-imports --no-cache --no-logo
+	@.venv/bin/python scripts/audit
 
 format: ## rewrite what `make check` would complain about, where a tool can
 	@scripts/install dev

@@ -104,9 +104,9 @@ async def cookies(scene: Scene) -> Found:
         Cookies(keys, https=False).put(answer, content)
         return answer.headers["set-cookie"].split("=", 1)[1].split(";")[0]
 
-    own = SignedIn("oidc:1", "x", now + 600)
+    own = SignedIn("oidc:1", "x", now + 600, "sign-in")
     bad = {
-        "expired": sealed(SignedIn("oidc:1", "x", now - 1), seal_keys),
+        "expired": sealed(SignedIn("oidc:1", "x", now - 1, "sign-in"), seal_keys),
         "sealed by others": sealed(own, [Fernet.generate_key()]),
         "one that has begun": sealed(Begun("s", "n", "v", now + 600), seal_keys),
         "a ticket": Tickets(seal_keys).seal(Ticket(bytes(16), 0, 0, None)),

@@ -12,6 +12,7 @@ from livegate.closes import Close
 from livegate.ledger import Ledger
 from livegate.usage import Account, Entry
 from livegate_edge import limits
+from livegate_edge.incoming import BURST_S
 from livegate_edge.limits import Limited, UserLimits
 from livegate_edge.users import ANONYMOUS
 from redis.asyncio import Redis
@@ -231,3 +232,25 @@ async def test_a_denial_says_when_to_try_again() -> None:
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"2") in sent[0]["headers"]
     assert sent[1] == {"type": "websocket.http.response.body", "body": b"slowly"}
+
+
+async def test_who_was_too_fast_waits_until_token_buckets_would_be_full(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with edge(redis_url) as (running, _):
+        for user in ("anna", ANONYMOUS.id):
+            running.was_too_fast(user)
+        reached = await running.opens("anna")
+        assert reached is not None
+        assert reached.close is Close.TOO_FAST
+        assert 0 < BURST_S - reached.retry_s < 1
+        assert "try again in 25 s" in reached.reason
+        assert await running.opens("bob") is None
+        assert await running.opens(ANONYMOUS.id) is None, "that is everybody"
+        loop = asyncio.get_running_loop()
+        later = loop.time() + BURST_S
+        monkeypatch.setattr(loop, "time", lambda: later)
+        running.was_too_fast("bob")
+        monkeypatch.undo()
+        assert list(running._paused) == ["bob"], "what is over is forgotten"
+        assert await running.opens("anna") is None

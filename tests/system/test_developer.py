@@ -7,7 +7,8 @@ from websockets.asyncio.client import connect
 
 from tests.chaos.stack import Stack, chaos_stack
 from tests.support.processes import until
-from tests.system.test_invariants_secrets import answered, file_of, monitored
+from tests.support.redis_view import monitored
+from tests.system.test_invariants_secrets import answered, file_of
 
 SETUP = {"setup": {"model": "models/gemini-3.8-live"}}
 PATH = "v1alpha.GenerativeService.BidiGenerateContentConstrained"

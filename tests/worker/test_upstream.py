@@ -222,6 +222,21 @@ async def test_fragments_are_one_message() -> None:
         assert upstream.close_code == 1000
 
 
+async def test_there_is_an_end_to_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livegate_worker.upstream.FRAGMENTS", 3)
+
+    async def handler(socket_: ServerConnection) -> None:
+        await socket_.send(["a", "b"])
+        with contextlib.suppress(ConnectionClosed):
+            await socket_.send(["", "", "", "", "d"])
+            await socket_.wait_closed()
+
+    async with server(handler) as url:
+        upstream = await dial(url)
+        assert await heard(upstream) == [b"ab"]
+        assert upstream.close_code == 1006
+
+
 async def test_fragments_are_bounded_as_messages_are() -> None:
     async def handler(socket_: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):

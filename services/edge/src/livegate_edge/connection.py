@@ -187,6 +187,8 @@ class ClientConnection:
         """
         if self._closing is None:
             self._closing = closing
+            if closing.name == Close.TOO_FAST.name:
+                self._gateway.limits.was_too_fast(self.user.id)
             self._downlink.close(closing)
             self._gate.set()
         self._part(self._closing, away=self._closing.name in AWAY_CLOSES)

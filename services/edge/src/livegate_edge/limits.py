@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.types import Send
 
+from livegate_edge.incoming import BURST_S
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.users import ANONYMOUS
 
@@ -98,6 +99,7 @@ class UserLimits:
         self._now = now
         self._held: dict[bytes, str] = {}
         self._over: list[tuple[str, bytes]] = []
+        self._paused: dict[str, float] = {}
         self._wake = asyncio.Event()
         folder = resources.files("livegate_edge").joinpath("lua")
         self._opens = redis.register_script(folder.joinpath("opens.lua").read_text())
@@ -105,6 +107,10 @@ class UserLimits:
 
     async def opens(self, user: str) -> Limited | None:
         """The user opens a connection."""
+        paused_s = self._paused.get(user, 0) - asyncio.get_running_loop().time()
+        if paused_s > 0:
+            reason = f"{Close.TOO_FAST.text}; try again in {math.ceil(paused_s)} s"
+            return self._reached(user, limited(Close.TOO_FAST, paused_s, reason))
         most = _most(self._settings.opens_per_minute, DEFAULT_OPENS, user)
         if not most:
             return None
@@ -116,6 +122,14 @@ class UserLimits:
         wait_s = math.ceil(wait_ms / 1000)
         reason = f"more than {most} connections in a minute; try again in {wait_s} s"
         return self._reached(user, limited(Close.TOO_MANY_OPENS, wait_s, reason))
+
+    def was_too_fast(self, user: str) -> None:
+        """A connection would have full token buckets again: the user waits so long for one."""
+        if user == ANONYMOUS.id:  # others, too
+            return
+        now = asyncio.get_running_loop().time()
+        self._paused = {name: until for name, until in self._paused.items() if until > now}
+        self._paused[user] = now + BURST_S
 
     async def begins(self, user: str, session: bytes) -> Limited | None:
         """The user begins a session, or comes back to one; `holds` is to follow soon."""

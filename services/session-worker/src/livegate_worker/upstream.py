@@ -24,6 +24,9 @@ from picows.picows import WSCloseInfo
 CLOSE_TIMEOUT_S = 0.5
 """A server that went silent does not answer a close: the next connection must not wait for it."""
 
+FRAGMENTS = 10_000
+"""Of a message, even of empty ones."""
+
 READ_BYTES = 4096
 """A connection's read buffer at first; it grows with what comes."""
 
@@ -101,7 +104,7 @@ class Upstream(WSListener):
     def _fragment(self, frame: WSFrame) -> None:
         self._begun.append(frame.get_payload_as_bytes())
         self._begun_bytes += frame.payload_size
-        if self._begun_bytes > self._max_bytes:
+        if self._begun_bytes > self._max_bytes or len(self._begun) > FRAGMENTS:
             raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, "the message is too big")
         if frame.fin:
             message = b"".join(self._begun)
