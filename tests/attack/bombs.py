@@ -5,11 +5,11 @@ import contextlib
 import functools
 import time
 import zlib
-from collections.abc import Awaitable, Callable
 
 import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.utils import accept_key
 
 from tests.attack import raw
 from tests.attack.floods import MOST_MIB, memory_mib
@@ -194,9 +194,6 @@ async def _later(scene: Scene, headers: dict[str, str], data: bytes) -> int:
     return 0
 
 
-Send = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
 def server_frame(payload: bytes, opcode: int = raw.BINARY, *, flags: int = raw.FIN) -> bytes:
     """A frame without a mask."""
     masked = raw.frame(payload, opcode, flags=flags)
@@ -236,8 +233,6 @@ async def from_upstream(scene: Scene) -> Found:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             header = await reader.readuntil(b"\r\n\r\n")
             key = next(line for line in header.split(b"\r\n") if b"websocket-key" in line.lower())
-            from websockets.utils import accept_key  # noqa: PLC0415
-
             accept = accept_key(key.split(b":")[1].strip().decode())
             writer.write(
                 b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
@@ -271,7 +266,7 @@ async def from_upstream(scene: Scene) -> Found:
                         async with asyncio.timeout(patience_s):
                             while True:
                                 await client.recv(decode=False)
-                seen.append(f"{what} {client.close_code or 'passed on'}")
+                    seen.append(f"{what} {client.close_code or 'no close'}")
                 if running.workers[0].process.returncode is not None:
                     wrong.append(f"{what}: the worker ended")
             current.clear()

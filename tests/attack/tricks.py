@@ -225,7 +225,7 @@ async def log_injection(scene: Scene) -> Found:
         for headers in ({}, scene.new_key()):
             await scene.status(path, headers)
             tries += 1
-    latin = f"{ANSI}\x85\xa0\xad".encode("latin-1").decode("latin-1")
+    latin = f"{ANSI}\x85\xa0\xad"
     for header in (
         "User-Agent",
         "Origin",
