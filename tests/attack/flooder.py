@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
 
 from tests.attack import raw
 
@@ -18,27 +19,25 @@ BLOCK = MESSAGE * 500
 AGAIN_S = 0.2
 
 
-def session(port: int, key: str, until: float) -> int:
-    """One connection, as long as it is taken; how many messages were."""
-    sent = 0
+def session(port: int, key: str, until: float) -> Iterator[int]:
+    """One connection, as long as it is taken; how many messages were sent at a time."""
     with socket.create_connection(("127.0.0.1", port), timeout=1) as sock:
         headers = raw.upgrade({"x-goog-api-key": key})
         sock.sendall(raw.request("/ws", headers, host=f"127.0.0.1:{port}"))
         if b" 101 " not in sock.recv(4096):
-            return 0
+            return
         sock.sendall(SETUP)
         while b"setupComplete" not in sock.recv(65536):
             pass
         sock.settimeout(0.05)
         while time.monotonic() < until:
             with contextlib.suppress(TimeoutError):
-                sent += sock.send(BLOCK) // len(MESSAGE)
+                yield sock.send(BLOCK) // len(MESSAGE)
             sock.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 if not sock.recv(65536):
-                    return sent
+                    return
             sock.settimeout(0.05)
-    return sent
 
 
 def main(port: int, key: str, seconds: float) -> None:
@@ -49,7 +48,8 @@ def main(port: int, key: str, seconds: float) -> None:
     while time.monotonic() < until:
         connections += 1
         try:
-            sent += session(port, key, until)
+            for more in session(port, key, until):
+                sent += more
         except OSError:
             time.sleep(AGAIN_S)
     sys.stdout.write(json.dumps([sent, connections]))

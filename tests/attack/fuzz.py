@@ -162,18 +162,15 @@ def records(rng: random.Random) -> None:
 
 
 _tickets = Tickets([Fernet.generate_key()])
-_sealed = _tickets.seal(Ticket(bytes(16), 1, 2, "handle", "user")).encode()
+_ticket = Ticket(bytes(16), 1, 2, "handle", "user")
+_sealed = _tickets.seal(_ticket).encode()
 
 
 def tickets(rng: random.Random) -> None:
-    """No text but what was sealed opens."""
+    """Nothing but what was sealed comes out, though base64 has several spellings."""
     text = changed(_sealed, (_sealed,), rng).decode("latin-1")
-    try:
-        _tickets.open(text, "user")
-    except TicketError:
-        return
-    letters = {c for c in text if c.isascii() and (c.isalnum() or c in "-_=")}
-    assert "".join(c for c in text if c in letters).startswith(_sealed.decode().rstrip("="))
+    with contextlib.suppress(TicketError):
+        assert _tickets.open(text, "user") == _ticket
 
 
 _origins = Origins(hosts=("gateway.example",), allowed=("https://app.example",))

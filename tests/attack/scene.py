@@ -182,6 +182,7 @@ async def scene(
             "SCENARIO": "burst",
             "SETUP_TIMEOUT_S": "2",
             "RESUME_WINDOW_S": "5",
+            "DRAIN_S": "1",
             **(env or {}),
         }
         async with chaos_stack(folder / "stack", edges=1, workers=2, env=own, port=port) as stack:

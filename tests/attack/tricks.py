@@ -1,5 +1,6 @@
 """Requests that servers read in two ways: paths, targets, headers, lengths, and what is logged."""
 
+import asyncio
 from urllib.parse import quote
 
 import msgspec
@@ -131,6 +132,7 @@ async def targets(scene: Scene) -> Found:
 async def headers(scene: Scene) -> Found:
     """Twice, folded, broken, of any size."""
     asked = Asked(scene)
+    asks = []
     host = b"Host: 127.0.0.1\r\nConnection: close\r\n"
     get = b"GET / HTTP/1.1\r\n" + host
     for what, data, *fine in (
@@ -158,7 +160,7 @@ async def headers(scene: Scene) -> Found:
         ("a path of 60 kB", b"GET /" + b"y" * 60_000 + b" HTTP/1.1\r\n" + host + b"\r\n"),
         ("another upgrade", get.replace(b"close", b"Upgrade") + b"Upgrade: h2c\r\n\r\n", 200),
     ):  # fmt: skip
-        await asked.ask(what, data, *fine)
+        asks.append(asked.ask(what, data, *fine))
     for what, more in (
         ("129 headers", {f"X{n}": "y" for n in range(129)}),
         ("a line of 9 kB", {"X": "y" * 9000}),
@@ -169,9 +171,10 @@ async def headers(scene: Scene) -> Found:
     ):
         key = scene.keys[0]
         data = raw.request("/ws", raw.upgrade({"x-goog-api-key": key, **more}))
-        await asked.ask(f"a WebSocket with {what}", data)
+        asks.append(asked.ask(f"a WebSocket with {what}", data))
     post = raw.request("/ws", raw.upgrade({"x-goog-api-key": scene.keys[0]}), method="POST")
-    await asked.ask("a WebSocket by POST", post)
+    asks.append(asked.ask("a WebSocket by POST", post))
+    await asyncio.gather(*asks)
     return asked.found
 
 
