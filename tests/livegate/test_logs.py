@@ -123,3 +123,10 @@ def test_json_is_one_line_whatever_came(capsys: pytest.CaptureFixture[str]) -> N
     logs.get("x").info(HOSTILE, path=HOSTILE)
     logging.getLogger("library").warning(HOSTILE)
     assert [line["event"] for line in lines(capsys)] == [HOSTILE, HOSTILE]
+
+
+def test_what_strangers_cause_is_told_so_often_and_then_counted() -> None:
+    seldom = logs.Seldom(2)
+    assert [seldom.may(now) for now in (0.0, 1.0, 2.0, 59.9)] == [0, 0, None, None]
+    assert [seldom.may(now) for now in (60.0, 60.0, 60.0)] == [2, 0, None]
+    assert seldom.may(1000.0) == 1

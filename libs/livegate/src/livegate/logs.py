@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 INDENT = "    "
+MINUTE_S = 60.0
 
 
 def printable(
@@ -33,6 +34,27 @@ def printable(
 
 def _escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class Seldom:
+    """For lines that strangers cause at will: so many a minute, the rest is counted."""
+
+    def __init__(self, a_minute: int = 60) -> None:
+        self._a_minute = a_minute
+        self._since = float("-inf")
+        self._told = 0
+        self._untold = 0
+
+    def may(self, now: float) -> int | None:
+        """How many lines were left out since the last one; None: leave this one out, too."""
+        if now - self._since >= MINUTE_S:
+            self._since, self._told = now, 0
+        if self._told >= self._a_minute:
+            self._untold += 1
+            return None
+        self._told += 1
+        untold, self._untold = self._untold, 0
+        return untold
 
 
 def configure(service: str, level: str = "info", fmt: str = "json") -> None:

@@ -61,6 +61,7 @@ class Door:
     def __init__(self, settings: AuthSettings, seal_keys: Sequence[bytes]) -> None:
         self._settings = settings
         self._origins = _origins(settings)
+        self._seldom = logs.Seldom()
         self._http: httpx.AsyncClient | None = None
         self._ledger: Redis | None = None
         self.oidc: Oidc | None = None
@@ -151,6 +152,13 @@ class Door:
             return False
         return any(address in network for network in self._settings.trusted_proxies)
 
+    def _tell(self, path: str, found: Refusal) -> None:
+        left_out = self._seldom.may(asyncio.get_running_loop().time())
+        if left_out is not None:
+            log.info(
+                "not let in", path=path, status=found.status, why=found.lines, left_out=left_out
+            )
+
     # Around applications and endpoints
 
     def by_name(self, app: ASGIApp) -> ASGIApp:
@@ -179,7 +187,7 @@ class Door:
             websocket = WebSocket(scope, receive, send)
             found = self.foreign(websocket) or await self.who(websocket)
             if isinstance(found, Refusal):
-                log.info("not let in", path=scope["path"], status=found.status, why=found.lines)
+                self._tell(scope["path"], found)
                 await websocket.send_denial_response(_answer(found))
                 return
             scope["user"] = found

@@ -100,6 +100,7 @@ class UserLimits:
         self._held: dict[bytes, str] = {}
         self._over: list[tuple[str, bytes]] = []
         self._paused: dict[str, float] = {}
+        self._seldom = logs.Seldom()
         self._wake = asyncio.Event()
         folder = resources.files("livegate_edge").joinpath("lua")
         self._opens = redis.register_script(folder.joinpath("opens.lua").read_text())
@@ -230,7 +231,9 @@ class UserLimits:
         return self._reached(user, limited(Close.TOKENS_USED_UP, retry_s, reason))
 
     def _reached(self, user: str, reached: Limited) -> Limited:
-        log.info("limit reached", user=user, limit=reached.close.label)
+        left_out = self._seldom.may(asyncio.get_running_loop().time())
+        if left_out is not None:
+            log.info("limit reached", user=user, limit=reached.close.label, left_out=left_out)
         return reached
 
     async def _ask(self, limit: str, question: Callable[[], Awaitable[T]]) -> T | None:
