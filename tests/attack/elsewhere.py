@@ -150,7 +150,9 @@ async def broker(scene: Scene) -> Found:
         tries.note(f"{method} {path}", answer.status_code, 404, 405, 307)
     port = int(url.split(":")[2].split("/", 1)[0])
     header = raw.request("/v1/token", {"Content-Length": "9999999"}, method="POST")
-    tries.note("a body of 10 MB", raw.status(await raw.ask(port, header + b"x" * 100_000)), 0, 431)
+    tries.note(
+        "a body of 10 MB", raw.status(await raw.ask(port, header + b"x" * 100_000)), 0, 429, 431
+    )
     tries.wrong += scene.trap.caught
     return tries.found
 

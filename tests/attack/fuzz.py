@@ -299,12 +299,13 @@ def fuzz(name: str, inputs: int, seed: int) -> str | None:
     @given(st.integers(0, 2**64 - 1))
     def batch(choice: int) -> None:
         nonlocal tried
-        rng = random.Random(choice)
+        choices = f"{seed}/{tried}/{choice}"
+        rng = random.Random(choices)
         for _ in range(1 if target.batched else BATCH):
             try:
                 target.run(rng)
             except Exception as error:
-                raise AssertionError(f"{name}, seed {choice}: {error!r}") from error
+                raise AssertionError(f"{name}, seed {choices}: {error!r}") from error
         tried += BATCH
 
     try:

@@ -96,7 +96,7 @@ async def handles(scene: Scene) -> Found:
                 if page or guess:
                     await bring(f"guessed {guess[:20]}", guess or "=", page=page, headers=mallory)
             good = token if page else handle
-            for sealed in altered(good, scene, scene.times(60, 5)):
+            for sealed in altered(good, scene, scene.times(20, 5)):
                 await bring("altered", sealed, page=page, headers=victim)
         for client in (one, two):
             await _talks(client, wrong)

@@ -32,7 +32,7 @@ class Witness:
         self._headers = headers
         self._page = page
         self._pause_s = pause_s
-        self.live = asyncio.Event()
+        self._heard = 0
 
     async def run(self) -> None:
         """Talk until cancelled."""
@@ -54,20 +54,24 @@ class Witness:
 
     async def _talk(self, client: ClientConnection) -> None:
         await client.send(msgspec.json.encode(SETUP), text=True)
+        self._heard = 0
         await self._hear(client, b"setupComplete")
-        self.live.set()
         while True:
             asked = time.perf_counter()
             await client.send(QUESTION)
             await self._hear(client, b"modelTurn")
             self.delays_s.append(time.perf_counter() - asked)
             await self._hear(client, b"turnComplete")
+            if self._page:
+                await client.send(f'{{"livegate":{{"ack":{self._heard}}}}}')
             await asyncio.sleep(self._pause_s)
 
     async def _hear(self, client: ClientConnection, what: bytes) -> None:
         async with asyncio.timeout(ANSWER_S):
-            while what not in await client.recv(decode=False):
-                pass
+            message = b""
+            while what not in message:
+                message = await client.recv(decode=False)
+                self._heard += not message.startswith(b'{"livegate"')
 
 
 class Witnesses:
