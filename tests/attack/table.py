@@ -1,10 +1,14 @@
 """What an attack found, and the table of all of them. Pure."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 HEADINGS = ("what", "tries", "expected", "what happened", "others")
+WIDTH = 56
+"""Of a cell; what is longer takes several lines."""
 
 
 @dataclass
@@ -47,16 +51,21 @@ class Row:
 
 def render(rows: Sequence[Row]) -> str:
     """The table, and below it what is not as it must be."""
-    cells = [HEADINGS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    cells = [[textwrap.wrap(cell, WIDTH) for cell in line] for line in _lines(rows)]
+    widths = [max(len(part) for line in cells for part in line[n]) for n in range(len(HEADINGS))]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
         for line in cells
+        for parts in zip_longest(*line, fillvalue="")
     ]
     lines.insert(1, "-" * max(map(len, lines)))
     for row in rows:
         lines += [f"MISSED {row.what}: {why}" for why in row.missed[:10]]
     return "\n".join(lines)
+
+
+def _lines(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    return [HEADINGS, *(_cells(row) for row in rows)]
 
 
 def _cells(row: Row) -> tuple[str, ...]:
