@@ -13,7 +13,7 @@ test: ## every test, browser included
 	@scripts/test-tools
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
 	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/contract --ignore tests/e2e
-	@.venv/bin/python -m pytest tests/system tests/chaos tests/attack tests/contract tests/e2e
+	@.venv/bin/python -m pytest -n 2 --dist loadfile tests/system tests/chaos tests/attack tests/contract tests/e2e
 
 chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault SEED= SESSIONS= QUICK=1)
 	@scripts/install dev
