@@ -4,13 +4,14 @@ import stat
 from pathlib import Path
 
 import pytest
-from livegate.settings import RedisSettings, ServiceSettings, fail, read_secret
+from livegate.settings import LedgerSettings, RedisSettings, ServiceSettings, fail, read_secret
 from pydantic import ValidationError
+from redis.asyncio import ConnectionPool
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in RedisSettings.model_fields:
+    for name in LedgerSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
@@ -83,6 +84,7 @@ def test_print_config_prints_everything_and_masks_secrets(
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "json",
         "REDIS_URL": "**********",
+        "REDIS_PASSWORD_FILE": "None",
     }
 
 
@@ -128,3 +130,33 @@ def test_a_secret_that_is_not_there(
         read_secret(None if what == "unset" else path, "BROKER_SECRET_FILE")
     assert caught.value.code == 2
     assert "BROKER_SECRET_FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://cache:6379/0", "redis://:p%40ss%2Fw%3Ard@cache:6379/0"),
+        ("rediss://anna@cache/1?ssl_ca_certs=/ca", "rediss://anna:p%40ss%2Fw%3Ard@cache/1?ssl_ca_certs=/ca"),
+        ("redis://:own@cache:6379/0", "redis://:own@cache:6379/0"),
+    ],
+)  # fmt: skip
+def test_the_password_is_where_the_url_has_none(
+    url: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("p@ss/w:rd\n")
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("REDIS_URL", url)
+    settings = LedgerSettings.load([])
+    assert settings.redis == settings.ledger == expected
+    assert ConnectionPool.from_url(expected).connection_kwargs["password"] in {"p@ss/w:rd", "own"}
+
+
+def test_a_password_file_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "none"))
+    settings = RedisSettings.load([])
+    with pytest.raises(SystemExit):
+        _ = settings.redis
+    assert "REDIS_PASSWORD_FILE: can't read" in capsys.readouterr().err

@@ -7,6 +7,7 @@ value into one line on stderr that names the variable, and serves `--print-confi
 import sys
 from pathlib import Path
 from typing import NoReturn, Self
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,6 +55,22 @@ class RedisSettings(ServiceSettings):
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), description="the transport; may hold a password"
     )
+    redis_password_file: Path | None = Field(
+        None, description="the password, where REDIS_URL and LEDGER_URL hold none"
+    )
+
+    @property
+    def redis(self) -> str:
+        """The transport's URL, with its password."""
+        return self._with_password(self.redis_url.get_secret_value())
+
+    def _with_password(self, url: str) -> str:
+        parts = urlsplit(url)
+        if self.redis_password_file is None or parts.password:
+            return url
+        password = read_secret(self.redis_password_file, "REDIS_PASSWORD_FILE").decode()
+        user, _, place = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}").geturl()
 
 
 class LedgerSettings(RedisSettings):
@@ -69,7 +86,8 @@ class LedgerSettings(RedisSettings):
     @property
     def ledger(self) -> str:
         """The URL of the Redis for what must last."""
-        return self.ledger_url.get_secret_value() or self.redis_url.get_secret_value()
+        url = self.ledger_url.get_secret_value() or self.redis_url.get_secret_value()
+        return self._with_password(url)
 
 
 def fail(*lines: str) -> NoReturn:

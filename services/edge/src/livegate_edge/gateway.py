@@ -48,7 +48,7 @@ class Gateway:
     def __init__(self, settings: EdgeSettings) -> None:
         self.settings = settings
         self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
-        self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
+        self.exchange = Exchange(settings.redis, self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
         self.ledger = Ledger(settings.ledger)
         self.prices = prices.load(settings.prices_file)

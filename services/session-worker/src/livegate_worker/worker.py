@@ -44,7 +44,7 @@ class Worker:
         self.settings = settings
         self.process_id = secrets.token_hex(8)
         self.mailbox = keys.worker_mailbox(self.process_id)
-        self.exchange = Exchange(settings.redis_url.get_secret_value(), self.mailbox)
+        self.exchange = Exchange(settings.redis, self.mailbox)
         self._dispatch = Dispatch(self.exchange.bus.redis)
         self._ownership = Ownership(self.exchange.bus.redis)
         self.quota = Quota(self.exchange.bus.redis, settings.quota, settings.quota_wait_s)
