@@ -88,10 +88,14 @@ def test_a_file_of_another_user(
         path = Path(folder) / "key.json"
         path.write_text(MARK)
         path.chmod(0)
+        if os.geteuid() == 0:
+            os.chown(path, 4711, 4712)
+        owner = path.stat()
         Path(folder).chmod(0o755)
         with unprivileged():
             text = reason(path)
-            assert f"runs as user {os.geteuid()}; give it to that user" in text
+            assert f"runs as user {os.geteuid()}; let that user read it" in text
+            assert text.endswith(f".env: BROKER_USER={owner.st_uid}:{owner.st_gid}")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

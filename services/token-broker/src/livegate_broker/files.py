@@ -3,6 +3,7 @@
 Nothing of the content but the names of its fields and its `type` gets into an error.
 """
 
+import contextlib
 import json
 import os
 import stat
@@ -73,17 +74,22 @@ def _content(path: Path, setting: str) -> bytes:
             setting, path, "does not exist", f"correct {setting}, or put the file there"
         ) from error
     except PermissionError as error:
-        user = os.geteuid()
-        raise CredentialFileError(
-            setting,
-            path,
-            f"can't be read by this process, which runs as user {user}",
-            f"give it to that user (chown {user}) or let that user read it (chmod)",
-        ) from error
+        problem = f"can't be read by this process, which runs as user {os.geteuid()}"
+        raise CredentialFileError(setting, path, problem, _let_read(path)) from error
     except OSError as error:
         raise CredentialFileError(
             setting, path, f"can't be read: {error.strerror}", "check the path and the disk"
         ) from error
+
+
+def _let_read(path: Path) -> str:
+    mend = f"let that user read it (chown {os.geteuid()} or chmod)"
+    with contextlib.suppress(OSError):
+        owner = path.stat()
+        if owner.st_uid:
+            line = f"BROKER_USER={owner.st_uid}:{owner.st_gid}"
+            return f"{mend}; with docker compose instead by this line in .env: {line}"
+    return mend
 
 
 def _parse(content: bytes, path: Path, setting: str) -> dict[str, Any]:
