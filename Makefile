@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test chaos attack bench check format lock clean
+.PHONY: help run test test-containers chaos attack bench check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,8 +12,14 @@ test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/contract --ignore tests/e2e
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/containers --ignore tests/contract --ignore tests/e2e
 	@.venv/bin/python -m pytest -n 2 --dist loadfile tests/system tests/chaos tests/attack tests/contract tests/e2e
+
+test-containers: ## images and docker-compose.yml, built and run (needs a Docker engine)
+	@scripts/install dev
+	@scripts/test-tools
+	@scripts/container-tools
+	@.venv/bin/python -m pytest tests/containers
 
 chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault SEED= SESSIONS= QUICK=1)
 	@scripts/install dev

@@ -12,7 +12,7 @@ HEADINGS = (
 )
 
 
-def judge(row: Row, fault: Fault, base_s: float) -> None:
+def judge(row: Row, fault: Fault[Any], base_s: float) -> None:
     """Write the bars that `row` misses into it; its silence is less `base_s` from here on.
 
     `base_s`: the longest silence without a fault.

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol
+
+from typing_extensions import TypeVar
 
 from tests.chaos import compare, ear
 from tests.chaos.compare import Downlink, Item, Uplink
@@ -26,11 +28,28 @@ KEEP_S = 12.0
 """A conversation that was silent so long is kept for a closer look."""
 
 
+class Running(Protocol):
+    """A livegate with its simulator: see `Stack`."""
+
+    @property
+    def urls(self) -> list[str]:
+        """Of the edges."""
+
+    async def session(self, key: str) -> dict[str, Any]:
+        """What the simulator knows of a session."""
+
+    async def fault(self, key: str, words: str) -> bool:
+        """A fault on a session's open connection."""
+
+
+S = TypeVar("S", bound=Running, default=Stack)
+
+
 @dataclass
-class Scene:
+class Scene(Generic[S]):
     """What a fault acts on. `back` is when the means are back, told by the fault."""
 
-    stack: Stack
+    stack: S
     talks: Sequence[Talk]
     random: random.Random
     back: float | None = None
@@ -47,7 +66,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Fault(Generic[S]):
     """A fault and its bars.
 
     `silence_s`: the longest silence that is allowed, None: any; `from_back`: counted from when the
@@ -56,7 +75,7 @@ class Fault:
     """
 
     name: str
-    run: Callable[[Scene], Awaitable[None]]
+    run: Callable[[Scene[S]], Awaitable[None]]
     silence_s: float | None
     cuts: Sequence[str] = ()
     from_back: bool = False
@@ -81,8 +100,8 @@ class Row:
 
 
 async def trial(
-    stack: Stack,
-    fault: Fault,
+    stack: S,
+    fault: Fault[S],
     per_kind: int,
     rng: random.Random,
     *,
@@ -137,7 +156,7 @@ def _longest(talk: Talk, began: float, since: float) -> float:
 
 @asynccontextmanager
 async def conversations(
-    stack: Stack, fault: Fault, per_kind: int, kinds: Sequence[str]
+    stack: S, fault: Fault[S], per_kind: int, kinds: Sequence[str]
 ) -> AsyncIterator[list[Talk]]:
     """So many of each kind; they talk until the end of the block, and leave."""
     talks = [
@@ -180,7 +199,7 @@ async def _finished(talks: Sequence[Talk], patience_s: float) -> None:
                 await talk.finished.wait()
 
 
-async def _judge(stack: Stack, talk: Talk, row: Row, keep: Path | None) -> None:
+async def _judge(stack: Running, talk: Talk, row: Row, keep: Path | None) -> None:
     """Compare with the simulator, when it has all or nothing more comes."""
     log = talk.client.log
     row.trouble += [f"{talk.label}: {trouble}" for trouble in log.trouble]
@@ -209,7 +228,7 @@ def _write(path: Path, known: dict[str, Any]) -> None:
     path.write_text(json.dumps(known, indent=1, default=list))
 
 
-async def _compared(stack: Stack, talk: Talk, *, sdk: bool) -> tuple[Uplink, Downlink]:
+async def _compared(stack: Running, talk: Talk, *, sdk: bool) -> tuple[Uplink, Downlink]:
     log = talk.client.log
     if not log.session_ids:
         return Uplink(lost=len(log.said)), Downlink()
