@@ -1,8 +1,8 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test test-containers chaos attack bench check format lock clean
+.PHONY: help run test test-manifests test-containers chaos attack bench check format lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 run: ## install what is missing, start everything, Ctrl-C stops it (PORT= WORKERS= REDIS_URL= TLS=1)
 	@scripts/install run
@@ -11,9 +11,15 @@ run: ## install what is missing, start everything, Ctrl-C stops it (PORT= WORKER
 test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
+	@scripts/manifest-tools
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
 	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/containers --ignore tests/contract --ignore tests/e2e
 	@.venv/bin/python -m pytest -n 2 --dist loadfile tests/system tests/chaos tests/attack tests/contract tests/e2e
+
+test-manifests: ## deployment files: schemas, checkov, and whether they fit the code
+	@scripts/install dev
+	@scripts/manifest-tools
+	@.venv/bin/python -m pytest tests/manifests
 
 test-containers: ## images and docker-compose.yml, built and run (needs a Docker engine)
 	@scripts/install dev
@@ -52,4 +58,4 @@ lock: ## make every lock again from the pyproject files
 	@.venv/bin/python requirements/compile
 
 clean: ## remove environment and caches
-	@rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/contract/js/node_modules
+	@rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/contract/js/node_modules tests/manifests/crds/node_modules
