@@ -4,7 +4,7 @@
     export SSL_CERT_FILE=.run/tls/ca.pem
     python examples/python_sdk.py "How many words are these?"
 
-Needs `pip install google-genai`. LIVEGATE_URL names another gateway.
+Needs `pip install google-genai`. LIVEGATE_URL names another gateway, LIVEGATE_KEY its key for you.
 """
 
 import asyncio
@@ -15,14 +15,13 @@ from google import genai
 from google.genai import types
 
 BASE_URL = os.environ.get("LIVEGATE_URL", "https://localhost:8443")
+KEY = os.environ.get("LIVEGATE_KEY", "none is needed")
 MODEL = os.environ.get("MODEL", "gemini-3.8-live")
 
 
 async def main(question: str) -> None:
     """One text turn: prints what the model says and how much audio it sent."""
-    client = genai.Client(
-        api_key="none is needed", http_options=types.HttpOptions(base_url=BASE_URL)
-    )
+    client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=BASE_URL))
     config = types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         output_audio_transcription=types.AudioTranscriptionConfig(),

@@ -14,6 +14,7 @@ from livegate_worker.worker import LAST_FRAMES_S as WORKER_LAST_FRAMES_S
 
 from tests.manifests import environments
 from tests.manifests.kustomize import (
+    K8S,
     ROOT,
     Object,
     containers,
@@ -26,8 +27,10 @@ from tests.manifests.kustomize import (
     workloads,
 )
 
-MADE_BY_HAND = {"livegate-seal", "livegate-gemini", "livegate-iap", "livegate-redis"}
-"""Secrets that deploy/k8s/README.md tells how to make; those that may be missing are marked so."""
+MADE_BY_HAND = set(
+    re.findall(r"^\| `(livegate-\w+)` \|", (K8S / "README.md").read_text(), re.MULTILINE)
+)
+"""Secrets that the documentation lists; those that may be missing are marked so."""
 
 OF_EVERY_NAMESPACE = {"kube-root-ca.crt"}
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from unittest import mock
 
 from livegate.settings import RedisSettings, ServiceSettings
@@ -130,7 +131,9 @@ def _start(read: ServiceSettings) -> list[str]:
         return [problem] if problem else []
     if isinstance(read, EdgeSettings):
         try:
-            Door(read, (b"0" * 43 + b"=",))
+            # A file that is there, in place of the Secret's.
+            secret = {"oidc_client_secret_file": Path(__file__)}
+            Door(read.model_copy(update=secret), (b"0" * 43 + b"=",))
         except SystemExit:
             return ["the edge would not start with these settings"]
     return []

@@ -22,7 +22,14 @@ UPSTREAMS = ("simulator", "vertex", "developer")
 SCALING = ((), ("edge-hpa", "worker-hpa"), ("edge-hpa", "worker-keda"))
 STORES = ("redis", "memorystore")
 GATEWAY = ("gke-gateway", "gke-monitoring")
-ENTRANCES = ((), GATEWAY, (*GATEWAY, "gke-sdk"), (*GATEWAY, "iap"), (*GATEWAY, "gke-sdk", "iap"))
+ENTRANCES = (
+    (),
+    ("oidc",),
+    GATEWAY,
+    (*GATEWAY, "gke-sdk"),
+    (*GATEWAY, "iap"),
+    (*GATEWAY, "gke-sdk", "iap"),
+)
 
 
 def combinations() -> list[tuple[str, ...]]:
@@ -64,7 +71,8 @@ def combination(components: Sequence[str], folder: Path) -> list[Object]:
     """What the base makes with these components, in an overlay written to `folder`."""
     k8s = os.path.relpath(K8S, folder)
     settings = ["IAP_AUDIENCE=/projects/1/global/backendServices/2", "GOOGLE_CLOUD_PROJECT=one"]
-    if "iap" not in components:
+    settings += ["PUBLIC_URL=https://one.example.com", "OIDC_CLIENT_ID=1", "OIDC_ALLOWED_DOMAINS=*"]
+    if not {"iap", "oidc"} & set(components):
         settings.append("AUTH_MODES=api-key")
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",

@@ -201,12 +201,10 @@ BREAKS: list[tuple[Callable[[Objects], list[str]], str, Break]] = [
     ),
     (
         checks.references,
-        "Secret livegate-oidc is not there",
-        lambda o: [
-            volume["secret"].pop("optional", None)
-            for volume in pod(deployment(o, "edge"))["volumes"]
-            if "secret" in volume
-        ],
+        "Secret livegate-seals is not there",
+        lambda o: put(
+            pod(deployment(o, "edge"))["volumes"][0], "secret", "secretName", value="livegate-seals"
+        ),
     ),
     (
         checks.references,

@@ -83,6 +83,7 @@ def test_checkov(tmp_path: Path) -> None:
             "--output",
             "json",
             "--quiet",
+            "--skip-download",
         ],
         capture_output=True,
         text=True,
