@@ -5,6 +5,7 @@ returns what is wrong.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from livegate_edge.gateway import LAST_FRAMES_S as EDGE_LAST_FRAMES_S
@@ -27,10 +28,13 @@ from tests.manifests.kustomize import (
     workloads,
 )
 
-MADE_BY_HAND = set(
-    re.findall(r"^\| `(livegate-\w+)` \|", (K8S / "README.md").read_text(), re.MULTILINE)
-)
-"""Secrets that the documentation lists; those that may be missing are marked so."""
+MADE_BY_HAND = {
+    name: set(re.findall(r"`([\w.-]+)`", keys))
+    for name, keys in re.findall(
+        r"^\| `(livegate-\w+)` \| (.*?) \|", (K8S / "README.md").read_text(), re.MULTILINE
+    )
+}
+"""Secrets that the documentation lists, with their keys."""
 
 OF_EVERY_NAMESPACE = {"kube-root-ca.crt"}
 
@@ -231,20 +235,32 @@ def _named_by_pod(spec: Object, container: Object) -> Iterator[tuple[str, str]]:
 
 
 def mounts(objects: Sequence[Object]) -> list[str]:
-    """Each mount has its volume, and each file that a setting names lies in a mount."""
+    """Each mount has its volume; each file that a setting names is in one, by a documented key."""
     found = []
     for workload, container in every_container(objects):
-        volumes = {volume["name"] for volume in pod(workload).get("volumes", ())}
-        volumes |= {
-            claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", ())
-        }
-        mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-        found += [f"no volume {name}" for name in mounted if name not in volumes]
+        volumes = {volume["name"]: volume for volume in pod(workload).get("volumes", ())}
+        for claim in workload["spec"].get("volumeClaimTemplates", ()):
+            volumes[claim["metadata"]["name"]] = claim
+        places = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        found += [f"no volume {name}" for name in places.values() if name not in volumes]
         for variable in container.get("env", ()):
-            value = str(variable.get("value", ""))
-            if value.startswith("/run/") and not value.startswith(tuple(mounted.values())):
-                found.append(f"{variable['name']}: nothing is mounted at {value}")
+            path = PurePosixPath(str(variable.get("value", "")))
+            if not path.is_relative_to("/run") or str(path) in places:
+                continue
+            volume = volumes.get(places.get(str(path.parent), ""))
+            if volume is None:
+                found.append(f"{variable['name']}: nothing is mounted at {path}")
+            elif "secret" in volume:
+                found += _key(volume["secret"]["secretName"], path.name)
+        for variable in container.get("env", ()):
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            found += _key(reference["name"], reference["key"]) if reference else []
     return found
+
+
+def _key(secret: str, key: str) -> list[str]:
+    known = key in MADE_BY_HAND.get(secret, ())
+    return [] if known else [f"the documentation of Secret {secret} has no key {key}"]
 
 
 def restricted(objects: Sequence[Object]) -> list[str]:

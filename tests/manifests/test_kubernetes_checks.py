@@ -223,6 +223,11 @@ BREAKS: list[tuple[Callable[[Objects], list[str]], str, Break]] = [
     ),
     (
         checks.mounts,
+        "Secret livegate-seal has no key seals",
+        lambda o: put(setting(o, "edge", "SEAL_KEYS_FILE"), "value", value="/run/seal/seals"),
+    ),
+    (
+        checks.mounts,
         "no volume",
         lambda o: put(pod(deployment(o, "edge")), "volumes", value=[]),
     ),

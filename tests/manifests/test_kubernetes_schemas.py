@@ -89,6 +89,7 @@ def test_checkov(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+    assert done.stdout, done.stderr
     failed = json.loads(done.stdout)["results"]["failed_checks"]
     found = {(Path(item["file_path"]).stem, item["check_id"]) for item in failed}
     assert {check for name, check in found if name != "broken"} == set(SKIPPED)
