@@ -1,5 +1,6 @@
 """The environment that a manifest gives a container of ours, and whether the service takes it."""
 
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ def service(container: Object) -> str | None:
     return name if name in SETTINGS else None
 
 
+@functools.cache
 def of_image(name: str) -> dict[str, str]:
     """What the image's Dockerfile sets."""
     text = (ROOT / "services" / name / "Dockerfile").read_text().replace("\\\n", " ")
@@ -81,8 +83,12 @@ def settings(container: Object, objects: Sequence[Object]) -> ServiceSettings:
     """What the service makes of it. ValidationError: it would not start."""
     name = service(container)
     assert name is not None
-    environment = of_image(name) | of_container(container, objects)
-    with mock.patch.dict(os.environ, environment, clear=True):
+    return _read(name, frozenset((of_image(name) | of_container(container, objects)).items()))
+
+
+@functools.cache
+def _read(name: str, environment: frozenset[tuple[str, str]]) -> ServiceSettings:
+    with mock.patch.dict(os.environ, dict(environment), clear=True):
         return SETTINGS[name]()
 
 
@@ -124,6 +130,7 @@ def problems(objects: Sequence[Object]) -> list[str]:
     return found
 
 
+@functools.cache
 def _start(read: ServiceSettings) -> list[str]:
     """What the service itself would say at its start before it exits."""
     if isinstance(read, WorkerSettings):

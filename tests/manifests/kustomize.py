@@ -19,7 +19,7 @@ OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir())
 KUBECTL = Path(sys.executable).parent / "kubectl"
 
 UPSTREAMS = ("simulator", "vertex", "developer")
-SCALING = ((), ("edge-hpa", "worker-hpa"), ("edge-hpa", "worker-keda"))
+SCALING = ((), ("edge-hpa", "worker-hpa"), ("edge-hpa", "worker-keda"), ("edge-hpa", "gke-keda"))
 STORES = ("redis", "memorystore")
 GATEWAY = ("gke-gateway", "gke-monitoring")
 ENTRANCES = (
@@ -30,6 +30,17 @@ ENTRANCES = (
     (*GATEWAY, "iap"),
     (*GATEWAY, "gke-sdk", "iap"),
 )
+
+SETTINGS = {
+    "GOOGLE_CLOUD_PROJECT": "one",
+    "IAP_AUDIENCE": "/projects/1/global/backendServices/2",
+    "IAP_CLIENT_ID": "1.apps.googleusercontent.com",
+    "OIDC_ALLOWED_DOMAINS": "*",
+    "OIDC_CLIENT_ID": "1",
+    "PUBLIC_URL": "https://talk.example.org",
+    "SDK_HOST": "api.example.org",
+}
+"""What combinations have filled in."""
 
 
 def combinations() -> list[tuple[str, ...]]:
@@ -70,18 +81,29 @@ def overlay(name: str) -> list[Object]:
 def combination(components: Sequence[str], folder: Path) -> list[Object]:
     """What the base makes with these components, in an overlay written to `folder`."""
     k8s = os.path.relpath(K8S, folder)
-    settings = ["IAP_AUDIENCE=/projects/1/global/backendServices/2", "GOOGLE_CLOUD_PROJECT=one"]
-    settings += ["PUBLIC_URL=https://one.example.com", "OIDC_CLIENT_ID=1", "OIDC_ALLOWED_DOMAINS=*"]
+    values = dict(SETTINGS)
     if not {"iap", "oidc"} & set(components):
-        settings.append("AUTH_MODES=api-key")
+        values["AUTH_MODES"] = "api-key"
+    settings = {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "configMapGenerator": [
+            {
+                "name": "livegate",
+                "behavior": "merge",
+                "literals": [f"{name}={value}" for name, value in values.items()],
+            }
+        ],
+    }
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": "livegate",
         "resources": [f"{k8s}/base"],
-        "components": [f"{k8s}/components/{name}" for name in components],
-        "configMapGenerator": [{"name": "livegate", "behavior": "merge", "literals": settings}],
+        "components": ["settings", *(f"{k8s}/components/{name}" for name in components)],
     }
+    (folder / "settings").mkdir()
+    (folder / "settings" / "kustomization.yaml").write_text(yaml.safe_dump(settings))
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return build(folder)
 

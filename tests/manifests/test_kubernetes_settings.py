@@ -22,7 +22,7 @@ from tests.manifests.kustomize import (
     overlay,
 )
 
-SETTINGS_ENV = K8S / "overlays" / "gke" / "settings.env"
+SETTINGS_ENV = K8S / "overlays" / "gke" / "settings" / "settings.env"
 LINE = re.compile(r"^#? ?([A-Z_]+)=(.*)$", re.MULTILINE)
 
 
@@ -43,7 +43,7 @@ def test_every_line_of_the_file_is_read() -> None:
 def test_what_is_filled_in_arrives(tmp_path: Path) -> None:
     """What is for the manifests, not for the services, stands where it belongs."""
     shutil.copytree(K8S, tmp_path / "k8s")
-    file = tmp_path / "k8s" / "overlays" / "gke" / "settings.env"
+    file = tmp_path / "k8s" / "overlays" / "gke" / "settings" / "settings.env"
     new = {
         "GOOGLE_CLOUD_PROJECT": "another-project",
         "IMAGES": "europe-docker.pkg.dev/another-project/images",
