@@ -25,8 +25,7 @@ GATEWAY = ("gke-gateway", "gke-monitoring")
 ENTRANCES = (
     (),
     ("oidc",),
-    GATEWAY,
-    (*GATEWAY, "gke-sdk"),
+    (*GATEWAY, "gke-sdk", "oidc"),
     (*GATEWAY, "iap"),
     (*GATEWAY, "gke-sdk", "iap"),
 )
