@@ -43,6 +43,11 @@ SUBPROTOCOL = "livegate.v1"
 AWAY_CLOSES = (Close.DRAINING.name, Close.SLOW_CLIENT.name)
 """Closes by the edge after which the session waits for its client."""
 
+MOVE_GRACE_S = 60.0
+"""From a goAway for CONNECTION_LENGTH_S to the close; Google's own comes about as long before."""
+
+TOO_OLD = "this connection has lasted as long as it may; reconnect"
+
 log = logs.get("connection")
 
 
@@ -54,7 +59,8 @@ class ClientConnection:
 
     def __init__(self, gateway: "Gateway", scope: Scope, receive: Receive, send: Send) -> None:
         self.user: User = scope["user"]
-        self._expiry = Expiry(self.user, gateway.settings.auth_grace_s)
+        self._expiry = Expiry(self.user.expires_at, gateway.settings.auth_grace_s)
+        self._age = Expiry(None, MOVE_GRACE_S)
         self._gateway = gateway
         self._settings = gateway.settings
         self._scope = scope
@@ -136,6 +142,9 @@ class ClientConnection:
         step = self._expiry.tick(time.time(), revoked=self._gateway.door.is_revoked(self.user))
         if step is not None and not self._left:
             self._sign_in_over(step)
+        step = self._age.tick(now)
+        if step is not None and not self._left:
+            self._too_old(step)
 
     def failed(self) -> None:
         """See `exchange.Member`."""
@@ -149,6 +158,12 @@ class ClientConnection:
             self._notice(sign_in={"ends_in_s": grace_s})
         elif self._is_live:
             self._relay(Relay(frame.GO_AWAY | ANNOUNCED, notices.go_away(grace_s)))
+
+    def _too_old(self, step: Step) -> None:
+        if step is Step.END:
+            self.finish(Closing.of(Close.DRAINING, TOO_OLD))
+        elif self._closing is None:
+            self.drain(MOVE_GRACE_S, TOO_OLD)
 
     # The connection's life
 
@@ -165,6 +180,8 @@ class ClientConnection:
         subprotocol = SUBPROTOCOL if self._livegate_v1 else None
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
         self._incoming.heard_at = self._begun_at = loop.time()
+        if self._settings.connection_length_s:
+            self._age = Expiry(self._begun_at + self._settings.connection_length_s, MOVE_GRACE_S)
         if too_many:
             self.limit(too_many)
         if self._direct is not None:
@@ -200,10 +217,10 @@ class ClientConnection:
         self._notice(limit=reached.notice)
         self.finish(reached.closing)
 
-    def drain(self, grace_s: float) -> None:
+    def drain(self, grace_s: float, reason: str = "") -> None:
         """This edge goes away: the page is sent elsewhere at once, others are told in time."""
         if self._livegate_v1 or not self._is_live:
-            self.finish(Closing.of(Close.DRAINING))
+            self.finish(Closing.of(Close.DRAINING, reason))
         else:
             self._relay(Relay(frame.GO_AWAY | ANNOUNCED, notices.go_away(grace_s)))
 

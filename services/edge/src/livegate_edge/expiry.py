@@ -1,26 +1,24 @@
-"""When a connection's user is signed in no more. Pure: times are passed in, in s since 1970."""
+"""When something comes to an end, after a warning. Pure: times are passed in, in s of any clock."""
 
 from enum import Enum
-
-from livegate_edge.users import User
 
 
 class Step(Enum):
     """What is due."""
 
-    WARN = "the sign-in has expired: the client may mend that within the grace"
+    WARN = "it has expired: the client may mend that within the grace"
     END = "the grace is over, or there is none"
 
 
 class Expiry:
-    """One connection's. What was revoked has no grace."""
+    """One connection's sign-in, or its age. What was revoked has no grace."""
 
-    def __init__(self, user: User, grace_s: float) -> None:
-        self._expires_at = user.expires_at
+    def __init__(self, expires_at: float | None, grace_s: float) -> None:
+        self._expires_at = expires_at
         self._grace_s = grace_s
         self._warned = False
 
-    def tick(self, now: float, *, revoked: bool) -> Step | None:
+    def tick(self, now: float, *, revoked: bool = False) -> Step | None:
         """Once a second."""
         if revoked:
             return Step.END

@@ -71,6 +71,12 @@ class EdgeSettings(AuthSettings):
     max_connections: int = Field(
         5000, gt=0, description="WebSockets at once; one more is answered 503 with Retry-After"
     )
+    connection_length_s: float = Field(
+        0,
+        ge=0,
+        description="so long a connection lasts before its client is sent to another one, a minute"
+        " after a goAway if it is not the page: where a proxy cuts longer ones; 0: no limit",
+    )
     drain_s: float = Field(
         5, gt=0, description="after SIGTERM, so long clients other than the page are still served"
     )
