@@ -33,8 +33,7 @@ async def test_the_page_is_sent_to_another_connection(gateway: Gateway) -> None:
         tick(client, LENGTH_S - 5)
         assert client.close is None
         tick(client, LENGTH_S)
-        await until(lambda: client.close, "the close")
-        assert client.close == (4001, TOO_OLD)
+        await until(lambda: client.close == (4001, TOO_OLD), "the close")
         assert client.connection.session.away
 
 
@@ -51,8 +50,7 @@ async def test_others_are_told_once_and_have_a_minute(
         assert client.heard == [COMPLETE, {"goAway": {"timeLeft": "60s"}}, {"n": 2}]
         assert client.close is None
         tick(client, LENGTH_S + MOVE_GRACE_S)
-        await until(lambda: client.close, "the close")
-        assert client.close == (1001, TOO_OLD)
+        await until(lambda: client.close == (1001, TOO_OLD), "the close")
         assert client.went_to()[-1].kinds & last
 
 
