@@ -1,4 +1,4 @@
-"""The bus over TLS with a password, as managed Redis has it: a relay ends the TLS before a real one."""
+"""The bus over TLS with a password, as managed Redis has it: a relay ends TLS before a real one."""
 
 import asyncio
 import contextlib
