@@ -83,6 +83,7 @@ def every_choice(folder: Path) -> list[Rendered]:
             folder / f"{sign_in}-{upstream}-{kind}",
             SIGN_IN=sign_in,
             OIDC_CLIENT_ID="1234.apps.googleusercontent.com" if sign_in == "oidc" else "",
+            OIDC_ALLOWED_DOMAINS="example.com" if sign_in == "oidc" else "",
             LIVE_UPSTREAM=upstream,
             WORKERS_AS=kind,
             SDK_EDGE="yes",

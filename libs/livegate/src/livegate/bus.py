@@ -32,6 +32,9 @@ LAPSE_S = HEARTBEAT_S * DEAD_POLLS
 """Without a heartbeat for this long a process may count as dead."""
 
 RETRY_S = 0.2
+RETIRE_S = 1.0
+"""At the end of a drain: so long Redis may take to delete what was this process's."""
+
 ENTRY_BYTES = 1 << 20
 """A stream entry is ended at about this size, to bound what one read brings."""
 
@@ -169,7 +172,7 @@ class Bus:
     async def retire(self) -> None:
         """Take the own mailbox and heartbeat away at an orderly end."""
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(RETIRE_S):
                 await self.redis.delete(self.mailbox, keys.heartbeat(self.mailbox))
         except _LOST:
             log.info("the mailbox stays until it expires")
