@@ -184,6 +184,28 @@ def test_workers_and_broker_know_each_other(choices: list[Rendered]) -> None:
         assert f"serviceAccount:{account} --role=roles/run.invoker" in invokers[0]
 
 
+def test_redis_and_the_broker_are_reached_through_the_network(choices: list[Rendered]) -> None:
+    source = (FOLDER / "deploy").read_text()
+    [authority] = re.findall(r"ssl_ca_certs=([\w/.]+)", source)
+    for service, resource, container in services(choices):
+        annotations = resource["spec"]["template"]["metadata"]["annotations"]
+        if "REDIS_URL" not in environment(container):
+            assert service == "token-broker"
+            assert not any("network" in name for name in annotations)
+            continue
+        assert yaml.safe_load(annotations["run.googleapis.com/network-interfaces"]) == [
+            {"network": "livegate", "subnetwork": "livegate"}
+        ]
+        file = volumes(resource)["redis-ca"]["items"][0]["path"]
+        [mount] = [m["mountPath"] for m in container["volumeMounts"] if m["name"] == "redis-ca"]
+        assert f"{mount}/{file}" == authority
+        # Only what comes through the network is internal; there Google needs no public address.
+        egress = annotations["run.googleapis.com/vpc-access-egress"]
+        assert egress == ("all-traffic" if service == "session-worker" else "private-ranges-only")
+    for choice in choices:
+        assert "--enable-private-ip-google-access" in choice.printed
+
+
 def test_only_iap_or_the_edge_itself_lets_anybody_in(choices: list[Rendered]) -> None:
     for choice in choices:
         for name in ("livegate-edge", "livegate-edge-sdk"):
