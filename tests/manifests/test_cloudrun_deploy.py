@@ -43,7 +43,7 @@ class Cloud:
         done = subprocess.run(
             [FOLDER / "deploy", "--settings", file, "--out", out, *options],
             env={
-                "PATH": path or f"{self.folder / 'bin'}:{os.environ['PATH']}",
+                "PATH": path or f"{self.folder / 'bin'}:{without_gcloud()}:{os.environ['PATH']}",
                 "FAKE": str(self.folder),
                 **self.environment,
             },
