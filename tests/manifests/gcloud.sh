@@ -5,6 +5,7 @@ printf '%s\n' "$*" >>"$FAKE/calls"
 if [ -n "$FAIL" ]; then
   case "$*" in *"$FAIL"*) echo "ERROR: (gcloud) $HOW" >&2; exit 1 ;; esac
 fi
+case "$*" in "run worker-pools replace"*--region*) echo "ERROR: unrecognized arguments: --region" >&2; exit 2 ;; esac
 group='' verb='' name='' secret=''
 for word; do
   case $word in

@@ -204,6 +204,12 @@ def test_what_may_not_be_looked_at_is_not_taken_for_missing(
     assert made(cloud.told()) == []
 
 
+def test_a_project_that_there_is_not(cloud: Cloud) -> None:
+    cloud.environment = {"FAIL": "projects describe", "HOW": "NOT_FOUND: Project 'acme' not found"}
+    status, _, said = cloud.deploy()
+    assert (status, said) == (1, "deploy: PROJECT: there is no project acme\n")
+
+
 def test_a_redis_that_is_still_made_is_not_used(cloud: Cloud) -> None:
     cloud.environment = {"REDIS_STATE": "CREATING"}
     status, _, said = cloud.deploy()

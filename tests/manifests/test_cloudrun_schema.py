@@ -99,6 +99,8 @@ def test_every_choice_is_what_google_takes(choices: list[Rendered]) -> None:
         }
         for name, resource in choice.resources.items():
             assert all_problems(resource) == [], f"{choice.name}: {name}"
+            labels = resource["metadata"]["labels"]
+            assert labels == {"cloud.googleapis.com/location": "us-central1"}
     kinds = {choice.resources["session-worker"]["kind"] for choice in choices}
     assert kinds == {"WorkerPool", "Service"}
 
