@@ -164,6 +164,19 @@ def test_memory_and_places_are_enough(choices: list[Rendered], tmp_path: Path) -
             assert memory_mb >= 2 * (57 + 0.2 * int(environment(container)["SLOTS"]))
 
 
+def test_processors_are_as_cloud_run_takes_them(choices: list[Rendered]) -> None:
+    """Parts of one for a container, one at least in all: run/docs/configuring/services/cpu."""
+    for _, resource, _ in services(choices):
+        sizes = []
+        for container in containers(resource).values():
+            limits = container["resources"]["limits"]
+            cpu = limits["cpu"]
+            sizes.append(float(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu))
+            assert sizes[-1] < 1 or sizes[-1].is_integer()
+            assert sizes[-1] >= 0.5 or int(limits["memory"].removesuffix("Mi")) <= 512
+        assert sum(sizes) >= 1
+
+
 def test_workers_and_broker_know_each_other(choices: list[Rendered]) -> None:
     for choice in choices:
         broker, workers = choice.resources["token-broker"], choice.resources["session-worker"]
