@@ -1,10 +1,12 @@
 """deploy/cloudrun as `deploy` would give it to gcloud."""
 
 import contextlib
+import functools
 import importlib.util
 import io
 import itertools
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -75,21 +77,25 @@ def rendered(folder: Path, **changed: str) -> Rendered:
     return Rendered(",".join(changed.values()), printed.getvalue(), files)
 
 
-def every_choice(folder: Path) -> list[Rendered]:
-    """Each combination of what changes the YAML."""
+@functools.cache
+def every_choice() -> list[Rendered]:
+    """Each combination of what changes the YAML; not to be changed."""
     choices = itertools.product(("iap", "oidc"), ("vertex", "developer"), ("pool", "service"))
-    return [
-        rendered(
-            folder / f"{sign_in}-{upstream}-{kind}",
-            SIGN_IN=sign_in,
-            OIDC_CLIENT_ID="1234.apps.googleusercontent.com" if sign_in == "oidc" else "",
-            OIDC_ALLOWED_DOMAINS="example.com" if sign_in == "oidc" else "",
-            LIVE_UPSTREAM=upstream,
-            WORKERS_AS=kind,
-            SDK_EDGE="yes",
-        )
-        for sign_in, upstream, kind in choices
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        return [_choice(Path(folder), *choice) for choice in choices]
+
+
+def _choice(folder: Path, sign_in: str, upstream: str, kind: str) -> Rendered:
+    oidc = sign_in == "oidc"
+    return rendered(
+        folder / f"{sign_in}-{upstream}-{kind}",
+        SIGN_IN=sign_in,
+        OIDC_CLIENT_ID="1234.apps.googleusercontent.com" if oidc else "",
+        OIDC_ALLOWED_DOMAINS="example.com" if oidc else "",
+        LIVE_UPSTREAM=upstream,
+        WORKERS_AS=kind,
+        SDK_EDGE="yes",
+    )
 
 
 def containers(resource: Any) -> dict[str, Any]:

@@ -45,9 +45,9 @@ ROUTES = {
 REDIS = "rediss://:password@10.0.0.3:6378/0?ssl_ca_certs=/run/redis/ca.pem&ssl_check_hostname=false"
 
 
-@pytest.fixture(scope="module")
-def choices(tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
-    return every_choice(tmp_path_factory.mktemp("cloudrun"))
+@pytest.fixture
+def choices() -> list[Rendered]:
+    return every_choice()
 
 
 def services(choices: list[Rendered]) -> Iterator[tuple[str, Any, Any]]:

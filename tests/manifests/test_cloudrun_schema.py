@@ -87,9 +87,9 @@ def all_problems(resource: Any) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def choices(tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
-    return every_choice(tmp_path_factory.mktemp("cloudrun"))
+@pytest.fixture
+def choices() -> list[Rendered]:
+    return every_choice()
 
 
 def test_every_choice_is_what_google_takes(choices: list[Rendered]) -> None:
