@@ -19,7 +19,7 @@ test: ## every test, browser included
 test-manifests: ## deployment files: schemas, checkov, and whether they fit the code
 	@scripts/install dev
 	@scripts/manifest-tools
-	@.venv/bin/python -m pytest tests/manifests
+	@.venv/bin/python -m pytest -n 2 --dist loadfile tests/manifests
 
 test-containers: ## images and docker-compose.yml, built and run (needs a Docker engine)
 	@scripts/install dev
