@@ -8,20 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from livegate.settings import ServiceSettings
-from livegate_broker.settings import BrokerSettings
-from livegate_edge.settings import EdgeSettings
-from livegate_simulator.settings import SimulatorSettings
-from livegate_worker.settings import WorkerSettings
+
+from tests.manifests.environments import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 HADOLINT = Path(sys.executable).with_name("hadolint")
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "edge": EdgeSettings,
-    "session-worker": WorkerSettings,
-    "token-broker": BrokerSettings,
-    "simulator": SimulatorSettings,
-}
 
 
 def dockerfile(service: str) -> Path:
