@@ -60,8 +60,8 @@ class Broker:
         return httpx.post(url, headers={"authorization": f"Bearer {shown}"}, trust_env=False)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Poll until `condition`, 10 s at most; a refused connection counts as not yet."""
-        end = time.monotonic() + 10
+        """Poll until `condition`, 30 s at most; a refused connection counts as not yet."""
+        end = time.monotonic() + 30
         while True:
             try:
                 if condition():
