@@ -14,13 +14,14 @@ import pytest_asyncio
 from livegate.closes import Close
 from livegate.ledger import Ledger
 from livegate.usage import Account, Entry, Usage
-from livegate_edge.app import GOOGLE_PATHS, create_app, describe
+from livegate_edge.app import GOOGLE_PATHS, create_app, describe, page_files
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import HEADERS
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.edge.harness import NOWHERE, Edge, edge, page, settings
+from tests.support.stack import FRONTEND
 
 DATA = json.loads(resources.files("livegate").joinpath("data/models.json").read_text())
 
@@ -64,6 +65,19 @@ def test_limits_are_the_data_files_but_for_the_settings() -> None:
     described = config(max_message_bytes=1234, setup_timeout_s=7)
     changed = {"max_message_bytes": 1234, "setup_timeout_s": 7}
     assert described["limits"] == DATA["limits"] | changed
+
+
+def test_the_resume_window_is_told() -> None:
+    assert config(resume_window_s=7)["resume_window_s"] == 7
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_the_page_comes_compressed_to_who_takes_that(encoding: str) -> None:
+    transport = httpx.ASGITransport(page_files(FRONTEND))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/main.js", headers={"Accept-Encoding": encoding})
+    assert answer.headers.get("content-encoding", "identity") == encoding
+    assert answer.text == (FRONTEND / "main.js").read_text()
 
 
 @pytest.mark.parametrize("platform", ["vertex", "developer"])

@@ -25,6 +25,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     output: tuple[str, ...]
     affective_dialog: str
     proactive_audio: str
+    google_search: bool
+    context_compression: bool
     thinking: bool
     tool_calls: str
     needs_history_config: bool

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from livegate import models
 from livegate.closes import Close
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -52,11 +54,17 @@ def describe(settings: EdgeSettings) -> dict[str, Any]:
         "voices": catalogue.voices,
         "languages": catalogue.languages,
         "limits": limits,
+        "resume_window_s": settings.resume_window_s,
         "closes": {
             str(close.livegate): {"name": close.label, "action": close.action, "text": close.text}
             for close in Close
         },
     }
+
+
+def page_files(folder: Path) -> ASGIApp:
+    """The page's files, compressed for who takes that."""
+    return GZipMiddleware(StaticFiles(directory=folder, html=True))
 
 
 async def unknown_websocket(websocket: WebSocket) -> None:
@@ -154,7 +162,7 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
             WebSocketRoute("/ws", entrance),
             *(route for path in GOOGLE_PATHS for route in websocket(path)),
             WebSocketRoute("/{path:path}", unknown_websocket),
-            Mount("/", StaticFiles(directory=settings.frontend_dir, html=True)),
+            Mount("/", page_files(settings.frontend_dir)),
         ]
     )
     # Around the app, not a middleware in it: Starlette answers an exception outside of those.
