@@ -8,6 +8,8 @@ const PAUSE_MS = 500;
 let context = null;
 /** @type {Promise<AudioContext> | null} */
 let ready = null;
+/** The loudspeaker, "" for the system's choice. */
+let sink = "";
 
 /**
  * The context, made at the first call: call it from a click or a key, or browsers keep it silent.
@@ -22,6 +24,7 @@ export function openAudio() {
   if (!context || context.state === "closed") {
     context = new AudioContext({ latencyHint: "interactive" });
     ready = null;
+    void setSpeaker(sink);
   }
   // A worklet that a bad line kept away is fetched again at the next call.
   ready ??= load(context).catch((error) => {
@@ -31,6 +34,17 @@ export function openAudio() {
   // iOS interrupts a context for a phone call and leaves it to the page to go on.
   if (context.state !== "running") void context.resume();
   return ready;
+}
+
+/**
+ * Where sound comes out, in browsers that let a page choose.
+ * @param {string} id of a device, "" for the system's choice
+ */
+export async function setSpeaker(id) {
+  sink = id;
+  const chooses = /** @type {{setSinkId?: (id: string) => Promise<void>} | null} */ (context);
+  // One that is unplugged leaves the sound where it is.
+  await chooses?.setSinkId?.(id).catch(() => {});
 }
 
 /** Lets a suspended context go on, for instance when the page comes back to the foreground. */

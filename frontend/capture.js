@@ -4,14 +4,9 @@
 import { openAudio } from "./audio.js";
 import { pcm16ToBytes, toBase64 } from "./pcm.js";
 
-/** What the browser's own processing must do, or the model hears and interrupts itself. */
-const CONSTRAINTS = {
-  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
-};
-
 /**
  * @typedef {Object} MicrophoneEvents
- * @property {(base64: string, level: number) => void} chunk level is 0 to 1
+ * @property {(base64: string, level: number, pcm: Int16Array) => void} chunk level is 0 to 1
  * @property {() => void} lost the device went away by itself
  */
 
@@ -37,15 +32,16 @@ export class Microphone {
 
   /**
    * Asks for the microphone and starts it.
+   * @param {MediaTrackConstraints} constraints
    * @returns {Promise<boolean>} false if it was stopped meanwhile
    * @throws {DOMException | TypeError} as `getUserMedia` and `openAudio`
    */
-  async start() {
+  async start(constraints) {
     this.stop();
     const turn = this.#turn;
     let opened;
     try {
-      opened = await together(openAudio(), navigator.mediaDevices.getUserMedia(CONSTRAINTS));
+      opened = await together(openAudio(), navigator.mediaDevices.getUserMedia({ audio: constraints }));
     } catch (error) {
       if (turn !== this.#turn) return false;
       throw error;
@@ -79,7 +75,7 @@ export class Microphone {
       processorOptions: { rate_hz: this.#rate_hz, chunk_samples: this.#chunk_samples },
     });
     node.port.onmessage = ({ data }) => {
-      this.#events.chunk(toBase64(pcm16ToBytes(data.pcm)), data.level);
+      this.#events.chunk(toBase64(pcm16ToBytes(data.pcm)), data.level, data.pcm);
     };
     source.connect(node);
     const [track] = stream.getAudioTracks();

@@ -4,10 +4,15 @@
 /** @typedef {import("./protocol.js").Choices} Choices */
 
 const MAX_INSTRUCTION = 8000;
+const MAX_SILENCE_MS = 5000;
+const MAX_TEMPERATURE = 2;
+/** Tokens at which the context is compressed, 0 for "when it is full". */
+export const WINDOWS = [0, 16_000, 32_000, 64_000];
 
 /**
  * Saved choices as far as they still hold, defaults for the rest.
- * @param {unknown} saved anything: it comes from storage
+ * @param {unknown} saved anything: it comes from storage, a link, or the page's controls, whose
+ *   numbers are text
  * @param {import("./gateway.js").Config} config
  * @returns {Choices}
  */
@@ -23,7 +28,51 @@ export function settle(saved, config) {
     language: oneOf(from.language, languages) ?? "",
     instruction: typeof from.instruction === "string" ? from.instruction.slice(0, MAX_INSTRUCTION) : "",
     answer: from.answer === "text" ? "text" : "voice",
+    temperature: number(from.temperature, 0, MAX_TEMPERATURE),
+    transcription: flag(from.transcription, true),
+    proactive: flag(from.proactive, false),
+    affective: flag(from.affective, false),
+    search: flag(from.search, false),
+    window: WINDOWS.find((tokens) => tokens === Number(from.window)) ?? 0,
+    input: from.input === "push" ? "push" : "open",
+    speechStart: sensitivity(from.speechStart),
+    speechEnd: sensitivity(from.speechEnd),
+    silence_ms: Math.round(number(from.silence_ms, 0, MAX_SILENCE_MS) ?? 0),
   };
+}
+
+/**
+ * What a link to these choices says after its "#": only what isn't the default. Nothing of it is
+ * secret: tokens and devices are no choices.
+ * @param {Choices} choices
+ * @param {import("./gateway.js").Config} config
+ * @returns {string}
+ */
+export function toLink(choices, config) {
+  const defaults = new Map(Object.entries(settle(null, config)));
+  const told = Object.entries(choices)
+    .filter(([name, value]) => name === "model" || defaults.get(name) !== value)
+    .map(([name, value]) => /** @type {[string, string]} */ ([name, String(value)]));
+  return new URLSearchParams(told).toString();
+}
+
+/**
+ * @param {string} hash of the page's address
+ * @returns {Record<string, string> | null} for `settle`; null if the link holds no choices
+ */
+export function fromLink(hash) {
+  const told = Object.fromEntries(new URLSearchParams(hash.replace(/^#/, "")));
+  return "model" in told ? told : null;
+}
+
+/**
+ * Which of the controls a model has no use for are left out.
+ * @param {import("./protocol.js").Model | undefined} model
+ * @param {string} capability a field of the catalogue entry
+ */
+export function offers(model, capability) {
+  const value = model && new Map(Object.entries(model)).get(capability);
+  return value === true || value === "optional";
 }
 
 /**
@@ -75,4 +124,33 @@ export function summary(choices, config) {
  */
 function oneOf(value, allowed) {
   return typeof value === "string" && allowed.includes(value) ? value : undefined;
+}
+
+/**
+ * @param {unknown} value
+ * @param {boolean} otherwise
+ */
+function flag(value, otherwise) {
+  if (value === true || value === "true") return true;
+  return value === false || value === "false" ? false : otherwise;
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} least
+ * @param {number} most
+ * @returns {number | null} null if it is none
+ */
+function number(value, least, most) {
+  if ((typeof value !== "number" && typeof value !== "string") || value === "") return null;
+  const read = Number(value);
+  return Number.isFinite(read) ? Math.min(most, Math.max(least, read)) : null;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {"" | "HIGH" | "LOW"}
+ */
+function sensitivity(value) {
+  return value === "HIGH" || value === "LOW" ? value : "";
 }

@@ -18,6 +18,7 @@
  * @property {string[]} voices
  * @property {{code: string, name: string}[]} languages
  * @property {Limits} limits
+ * @property {number} resume_window_s how long a session waits for its client to come back
  * @property {import("./closes.js").CloseTable} closes
  *
  * @typedef {Object} Status the answer of `/api/status`

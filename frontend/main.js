@@ -2,20 +2,22 @@
 /** Wires the page: the session decides, this carries out. */
 
 import { AccountView, blocked } from "./account.js";
-import { resumeAudio, setAudioSession } from "./audio.js";
-import { Microphone } from "./capture.js";
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
 import { fetchConfig, fetchMe, fetchStatus, socketUrl } from "./gateway.js";
-import { Meter } from "./meter.js";
-import { Playback } from "./playback.js";
-import { deviceLost, deviceProblem } from "./problems.js";
+import { Find } from "./find.js";
+import { holdToTalk } from "./hold.js";
+import { readPicture, takePictures } from "./images.js";
+import { wireKeep } from "./keep.js";
+import { Media } from "./media.js";
+import { NEEDS_HTTPS } from "./problems.js";
 import * as protocol from "./protocol.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
+import { S } from "./strings.js";
+import { survive } from "./survive.js";
 import { TranscriptView } from "./transcript-view.js";
 import { Transcript } from "./transcript.js";
-import { Video } from "./video.js";
 import { View } from "./view.js";
 
 /** How often an unreachable or unready gateway is asked again while nobody talks. */
@@ -37,12 +39,8 @@ class App {
     byId("stage", HTMLElement),
     byId("latest", HTMLButtonElement),
   );
-  #userMeter = new Meter(byId("meter-user", HTMLElement));
-  #modelMeter = new Meter(byId("meter-model", HTMLElement));
-  #orb = new Meter(byId("orb", HTMLElement));
-  #playback;
-  #microphone;
-  #video;
+  #find = new Find(byId("transcript", HTMLElement));
+  #media;
   /** @type {Connection | null} */
   #connection = null;
   /** The choices that the running session was set up with. */
@@ -59,38 +57,21 @@ class App {
    * @param {import("./gateway.js").Me} me
    */
   constructor(view, config, me) {
-    const { limits } = config;
     this.#view = view;
     this.#config = config;
-    this.#settings = new Settings(config);
+    this.#settings = new Settings(config, (name) => this.#media.prefer(name));
     this.#choices = this.#settings.choices;
     this.#model = this.#settings.model;
-    this.#session = new Session(config.closes);
-    this.#playback = new Playback(limits.audio_out_rate_hz, {
+    this.#session = new Session(config.closes, config.resume_window_s);
+    this.#media = new Media(config.limits, () => this.#settings.prefs, {
+      send: (kind, message) => this.#sendMedia(kind, message),
+      mic: (mic) => this.#receive({ type: "mic", mic }),
       speaking: (speaking) => this.#receive({ type: "speaking", speaking }),
-      level: (level) => {
-        this.#modelMeter.set(level);
-        this.#orb.set(level);
-      },
+      showing: (source, facing) => view.showVideo(source, facing),
+      problem: (text) => view.notice(text),
     });
-    this.#microphone = new Microphone(
-      { rate_hz: limits.audio_in_rate_hz, chunk_ms: limits.audio_chunk_ms },
-      {
-        chunk: (base64, level) => this.#heard(base64, level),
-        lost: () => {
-          this.#receive({ type: "mic", mic: "off" });
-          view.notice(deviceLost("microphone"));
-        },
-      },
-    );
-    this.#video = new Video(
-      byId("preview", HTMLVideoElement),
-      { fps: limits.video_fps, longSide_px: limits.video_long_side_px },
-      {
-        frame: (base64) => this.#sendMedia("video", protocol.videoMessage(base64)),
-        changed: (source) => view.showVideo(source),
-      },
-    );
+    if (this.#settings.linked) view.notice(S.linkUsed);
+    if (!window.isSecureContext) view.notice(NEEDS_HTTPS);
     this.#wire();
     view.showConfig(config);
     this.showMe(me);
@@ -114,7 +95,7 @@ class App {
   /** Read-only numbers, for tests and curious people. */
   get diagnostics() {
     return {
-      ...this.#playback.counters,
+      ...this.#media.counters,
       state: this.#session.state.phase,
       sent: { ...this.#sent },
       dropped: this.#connection?.dropped ?? { audio: 0, video: 0 },
@@ -125,8 +106,24 @@ class App {
     byId("talk", HTMLButtonElement).addEventListener("click", () => this.#talk());
     byId("mic", HTMLButtonElement).addEventListener("click", () => this.#toggleMic());
     for (const source of /** @type {const} */ (["camera", "screen"])) {
-      byId(source, HTMLButtonElement).addEventListener("click", () => void this.#toggleVideo(source));
+      const button = byId(source, HTMLButtonElement);
+      button.addEventListener("click", () => void this.#media.toggleVideo(source));
     }
+    byId("flip", HTMLButtonElement).addEventListener("click", () => void this.#media.flip());
+    holdToTalk(
+      () => this.#choices.input === "push" && this.#session.state.mic === "on" && !this.resting,
+      (held) => {
+        this.#media.hold(held);
+        this.#receive({ type: "held", held: this.#media.held });
+      },
+    );
+    takePictures(document.body, (files) => void this.#showPictures(files));
+    wireKeep({
+      entries: () => this.#transcript.entries,
+      model: () => this.#choices.model,
+      recording: this.#media.recording,
+      say: (text) => this.#view.notice(text),
+    });
     const text = byId("text", HTMLTextAreaElement);
     text.addEventListener("input", () => this.#view.showText());
     text.addEventListener("keydown", (event) => {
@@ -140,11 +137,13 @@ class App {
       event.preventDefault();
       this.#sendText();
     });
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) resumeAudio();
+    survive({
+      online: () => this.#receive({ type: "online" }),
+      offline: () => this.#receive({ type: "offline" }),
+      // What was connected before a sleep is mostly dead, and nobody says so.
+      woke: () => this.#receive({ type: "online" }),
+      leave: () => this.#receive({ type: "stop" }),
     });
-    window.addEventListener("online", () => this.#receive({ type: "online" }));
-    window.addEventListener("pagehide", () => this.#receive({ type: "stop" }));
   }
 
   #talk() {
@@ -169,67 +168,48 @@ class App {
     this.#tokens = 0;
     this.#transcript.begin();
     this.#view.showUsage(null, 0);
-    setAudioSession(true);
-    // Here, because browsers let a page make sound only from within a click or a key.
-    this.#playback.open().catch((error) => this.#problem("sound", error));
-    this.#receive({ type: "start", answer: this.#choices.answer, ...how });
+    this.#media.begin(this.#choices.input === "push");
+    const { answer, input } = this.#choices;
+    this.#receive({ type: "start", answer, input, ...how });
   }
 
   #toggleMic() {
-    if (this.#session.state.mic === "off") void this.#openMic();
-    else this.#closeMic();
+    if (this.#session.state.mic === "off") void this.#media.openMic();
+    else this.#media.closeMic();
   }
 
-  async #openMic() {
-    this.#receive({ type: "mic", mic: "asking" });
-    try {
-      if (await this.#microphone.start()) this.#receive({ type: "mic", mic: "on" });
-    } catch (error) {
-      this.#receive({ type: "mic", mic: "off" });
-      this.#problem("microphone", error);
+  /** @param {File[]} files that the person pasted or dropped */
+  async #showPictures(files) {
+    if (files.length === 0) return this.#view.notice(S.noPicture);
+    if (!this.#view.allowed) return;
+    if (this.resting) this.#start({ withMic: false });
+    if (!this.#model?.input.includes("video")) return this.#view.notice(S.modelTakesNoPictures);
+    for (const file of files) {
+      try {
+        const { base64, canvas } = await readPicture(file, this.#config.limits.video_long_side_px);
+        // Not "video": that is dropped where the line is slow, and this was chosen.
+        this.#connection?.send(protocol.videoMessage(base64));
+        this.#sent.video++;
+        this.#apply(this.#transcript.userTyped(S.picture));
+        this.#transcriptView.attach(canvas, S.picture);
+      } catch {
+        this.#view.notice(S.noPicture);
+      }
     }
-  }
-
-  #closeMic() {
-    this.#microphone.stop();
-    this.#receive({ type: "mic", mic: "off" });
-  }
-
-  /** @param {import("./video.js").Source} source */
-  async #toggleVideo(source) {
-    if (this.#video.source === source) {
-      this.#video.stop();
-      return;
-    }
-    try {
-      await this.#video.start(source);
-    } catch (error) {
-      this.#problem(source, error);
-    }
-  }
-
-  /**
-   * @param {string} base64
-   * @param {number} level
-   */
-  #heard(base64, level) {
-    this.#userMeter.set(level);
-    const message = protocol.audioMessage(base64, this.#config.limits.audio_in_rate_hz);
-    this.#sendMedia("audio", message);
   }
 
   /**
    * What is said or shown before the conversation has begun is not kept: it would come late.
-   * @param {"audio" | "video"} kind
+   * @param {"audio" | "video" | "control"} kind
    * @param {object} message
    */
   #sendMedia(kind, message) {
     if (!this.#session.takesMedia) return;
     this.#connection?.send(message, kind);
-    this.#sent[kind]++;
+    if (kind !== "control") this.#sent[kind]++;
   }
 
-  /** @param {import("./session.js").Event} event */
+  /** @param {import("./states.js").Event} event */
   #receive(event) {
     const actions = this.#session.receive(event, performance.now(), Math.random());
     for (const action of actions) this.#carryOut(action);
@@ -241,7 +221,7 @@ class App {
     this.#settings.setLive(!this.resting);
   }
 
-  /** @param {import("./session.js").Action} action */
+  /** @param {import("./states.js").Action} action */
   #carryOut(action) {
     switch (action.do) {
       case "connect":
@@ -263,11 +243,9 @@ class App {
       case "clearTimer":
         return clearTimeout(this.#timer);
       case "openMic":
-        return void this.#openMic();
+        return void this.#media.openMic();
       case "closeMedia":
-        this.#microphone.stop();
-        this.#video.stop();
-        return setAudioSession(false);
+        return this.#media.end();
       case "askStatus":
         return void this.#askStatus();
       case "askSignIn":
@@ -280,9 +258,9 @@ class App {
           },
         });
       case "play":
-        return this.#playback.play(action.data, action.rate_hz);
+        return this.#media.play(action);
       case "flush":
-        return this.#playback.flush();
+        return this.#media.flush();
       case "usage":
         this.#tokens += action.usage.total;
         return this.#view.showUsage(action.usage, this.#tokens);
@@ -299,7 +277,7 @@ class App {
     this.#connection?.connect(resume, told ? (setup) => protocol.withHistory(setup, turns, model) : null);
   }
 
-  /** @param {Extract<import("./session.js").Action, {do: "userSaid" | "userTyped" | "modelSaid" | "interrupted" | "turnComplete" | "note"}>} action */
+  /** @param {Extract<import("./states.js").Action, {do: "userSaid" | "userTyped" | "modelSaid" | "interrupted" | "turnComplete" | "note"}>} action */
   #write(action) {
     const transcript = this.#transcript;
     const changes = (() => {
@@ -318,8 +296,14 @@ class App {
           return transcript.note(action.text);
       }
     })();
-    if (transcript.entries.length > 0) this.#view.hideWelcome();
+    this.#apply(changes);
+  }
+
+  /** @param {import("./transcript.js").Change[]} changes */
+  #apply(changes) {
+    if (this.#transcript.entries.length > 0) this.#view.hideWelcome();
     this.#transcriptView.apply(changes);
+    this.#find.refresh();
   }
 
   /** @param {{setup: object}} setup */
@@ -341,15 +325,6 @@ class App {
     }
     const status = await fetchStatus();
     if (status && !status.ok) this.#receive({ type: "notReady", missing: status.missing });
-  }
-
-  /**
-   * @param {import("./problems.js").Device} device
-   * @param {unknown} error
-   */
-  #problem(device, error) {
-    const text = deviceProblem(device, error, window.isSecureContext);
-    if (text) this.#view.notice(text);
   }
 }
 

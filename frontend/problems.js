@@ -1,7 +1,8 @@
 // @ts-check
 /** What went wrong with a device, and what the person can do about it. Pure. */
 
-const NEEDS_HTTPS =
+/** On an insecure origin. */
+export const NEEDS_HTTPS =
   "Here you can only type: browsers allow sound, microphone, camera and screen only over https or " +
   "on localhost. Open this page at an https address to talk.";
 
@@ -28,7 +29,7 @@ export function deviceProblem(device, error, secure) {
       );
     case "NotFoundError":
     case "OverconstrainedError":
-      return `No ${device} was found. Connect one and try again.`;
+      return `No ${device} was found. Connect one and try again. Meanwhile you can type.`;
     case "NotReadableError":
     case "AbortError":
       return `${the} is in use by another program, or the system blocks it. Free it and try again.`;
@@ -38,9 +39,20 @@ export function deviceProblem(device, error, secure) {
 }
 
 /**
+ * A device that was in use is gone.
  * @param {Device} device
+ * @param {boolean} forbidden the permission was taken back
  * @returns {string}
  */
-export function deviceLost(device) {
-  return `The ${device} was disconnected.`;
+export function deviceLost(device, forbidden) {
+  if (forbidden) {
+    return (
+      `The permission for the ${device} was taken back. Allow it in the site settings (the icon ` +
+      "beside the address) and switch it on again. Meanwhile you can type."
+    );
+  }
+  return (
+    `The ${device} was disconnected. Connect it, or choose another under Settings, and switch it on ` +
+    "again. Meanwhile you can type."
+  );
 }

@@ -11,7 +11,9 @@
  *
  * @typedef {Object} Notice what the gateway itself says; each part may be missing
  * @property {string} [session]
- * @property {"connecting" | "live" | "resuming" | "moved"} [state]
+ * @property {"connecting" | "waiting" | "live" | "resuming" | "moved"} [state] "waiting": for a
+ *   place at the Live API
+ * @property {{name: string, retry_s: number, text: string}} [limit] before a close for a limit
  * @property {string} [token] resumes the session; the newest counts
  * @property {number} [ack] the client's messages up to this one are needed no more
  * @property {number} [next] the number of the next server message; 0: what follows has none
@@ -47,6 +49,16 @@
  * @property {string} language BCP-47, "" for the model's own choice
  * @property {string} instruction
  * @property {"voice" | "text"} answer
+ * @property {number | null} temperature null for the model's own
+ * @property {boolean} transcription
+ * @property {boolean} proactive it may stay silent where nobody spoke to it
+ * @property {boolean} affective it follows the tone of a voice
+ * @property {boolean} search with Google
+ * @property {number} window the context is compressed at so many tokens; 0: when it is full
+ * @property {"open" | "push"} input hands-free, or only while a key is held
+ * @property {"" | "HIGH" | "LOW"} speechStart how easily speech is noticed; "" for the server's way
+ * @property {"" | "HIGH" | "LOW"} speechEnd how soon it is taken to be over
+ * @property {number} silence_ms that ends a turn; 0 for the server's own
  *
  * @typedef {{role: "user" | "model", text: string}} Turn
  *
@@ -55,6 +67,10 @@
  * @property {string} name
  * @property {string[]} input
  * @property {string[]} output
+ * @property {"none" | "optional" | "always"} affective_dialog
+ * @property {"none" | "optional" | "always"} proactive_audio
+ * @property {boolean} google_search
+ * @property {boolean} context_compression
  * @property {boolean} needs_history_config
  * @property {string | null} retires ISO date
  */
@@ -72,20 +88,56 @@ export function setupMessage(choices, model) {
   if (choices.voice && !asText) {
     speechConfig.voiceConfig = { prebuiltVoiceConfig: { voiceName: choices.voice } };
   }
-  /** @type {Record<string, unknown>} */
-  const setup = {
-    model: model.id,
-    generationConfig: {
-      responseModalities: [asText ? "TEXT" : "AUDIO"],
-      ...(Object.keys(speechConfig).length > 0 && { speechConfig }),
-    },
-    inputAudioTranscription: {},
-  };
-  // Without audio there is nothing to transcribe, and some servers refuse the field then.
-  if (!asText) setup.outputAudioTranscription = {};
+  const affective = choices.affective && model.affective_dialog === "optional";
+  const realtime = realtimeConfig(choices);
   const instruction = choices.instruction.trim();
-  if (instruction) setup.systemInstruction = { parts: [{ text: instruction }] };
-  return { setup };
+  const compressed = choices.window > 0 && model.context_compression;
+  return {
+    setup: {
+      model: model.id,
+      generationConfig: {
+        responseModalities: [asText ? "TEXT" : "AUDIO"],
+        ...(Object.keys(speechConfig).length > 0 && { speechConfig }),
+        ...(choices.temperature !== null && { temperature: choices.temperature }),
+        ...(affective && { enableAffectiveDialog: true }),
+      },
+      ...(choices.transcription && { inputAudioTranscription: {} }),
+      // Without audio there is nothing to transcribe, and some servers refuse the field then.
+      ...(choices.transcription && !asText && { outputAudioTranscription: {} }),
+      ...(instruction && { systemInstruction: { parts: [{ text: instruction }] } }),
+      ...(choices.proactive && model.proactive_audio === "optional" && {
+        proactivity: { proactiveAudio: true },
+      }),
+      ...(choices.search && model.google_search && { tools: [{ googleSearch: {} }] }),
+      ...(compressed && { contextWindowCompression: compression(choices.window) }),
+      ...(realtime && { realtimeInputConfig: realtime }),
+    },
+  };
+}
+
+/**
+ * What is compressed goes down to half; int64 is text in proto3 JSON.
+ * @param {number} tokens
+ */
+function compression(tokens) {
+  return {
+    triggerTokens: String(tokens),
+    slidingWindow: { targetTokens: String(Math.round(tokens / 2)) },
+  };
+}
+
+/**
+ * How the server finds where speech begins and ends; null for its own way.
+ * @param {Choices} choices
+ */
+function realtimeConfig({ input, speechStart, speechEnd, silence_ms }) {
+  if (input === "push") return { automaticActivityDetection: { disabled: true } };
+  const detection = {
+    ...(speechStart && { startOfSpeechSensitivity: `START_SENSITIVITY_${speechStart}` }),
+    ...(speechEnd && { endOfSpeechSensitivity: `END_SENSITIVITY_${speechEnd}` }),
+    ...(silence_ms > 0 && { silenceDurationMs: silence_ms }),
+  };
+  return Object.keys(detection).length > 0 ? { automaticActivityDetection: detection } : null;
 }
 
 /**
@@ -127,6 +179,16 @@ export function audioMessage(data, rate_hz) {
  */
 export function videoMessage(data) {
   return { realtimeInput: { video: { data, mimeType: "image/jpeg" } } };
+}
+
+/** The key to talk was pressed: speech begins. For sessions without activity detection. */
+export function activityStartMessage() {
+  return { realtimeInput: { activityStart: {} } };
+}
+
+/** It was released. */
+export function activityEndMessage() {
+  return { realtimeInput: { activityEnd: {} } };
 }
 
 /** The microphone was turned off: the server may end the turn. */

@@ -1,8 +1,6 @@
 // @ts-check
 /** When to connect again, and when to give up. Pure. */
 
-/** How long it is tried: as long as the gateway keeps a session whose client is away. */
-const WINDOW_MS = 60_000;
 /** A connection that lasted this long proves that the way works: the count of tries restarts. */
 const STABLE_MS = 10_000;
 /** So many connections that don't last are made one after the other. */
@@ -18,10 +16,16 @@ const BACK_OFF = {
 export class Retry {
   #tries = 0;
   #since_ms;
+  #window_ms;
 
-  /** @param {number} now_ms */
-  constructor(now_ms) {
+  /**
+   * @param {number} now_ms
+   * @param {number} window_ms how long it is tried: as long as the gateway keeps a session whose
+   *   client is away
+   */
+  constructor(now_ms, window_ms) {
     this.#since_ms = now_ms;
+    this.#window_ms = window_ms;
   }
 
   /**
@@ -44,14 +48,15 @@ export class Retry {
    * @param {boolean} atOnce however many tries there were
    * @param {number} now_ms
    * @param {number} random 0 to 1
+   * @param {number} [least_ms] the gateway said to wait so long
    * @returns {number | null} milliseconds until the next try; null: it is over
    */
-  next(action, atOnce, now_ms, random) {
-    const left_ms = this.#since_ms + WINDOW_MS - now_ms;
-    if (left_ms <= 0 || this.#tries >= MAX_TRIES) return null;
+  next(action, atOnce, now_ms, random, least_ms = 0) {
+    const left_ms = this.#since_ms + this.#window_ms - now_ms;
+    if (left_ms <= 0 || least_ms > left_ms || this.#tries >= MAX_TRIES) return null;
     const ms = atOnce ? 0 : wait_ms(action, this.#tries, random);
     this.#tries++;
-    return Math.min(ms, left_ms);
+    return Math.max(least_ms, Math.min(ms, left_ms));
   }
 }
 

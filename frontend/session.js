@@ -8,12 +8,15 @@
 
 import { closeRule } from "./closes.js";
 import { Retry } from "./retry.js";
-import { withReason } from "./words.js";
+import { tryAgainIn, withReason } from "./words.js";
 
 /** A network that is just changing may swallow a connection without a word. */
 const OPEN_MS = 10_000;
 /** The gateway itself gives up after 20 s without a free worker; this is for when it says nothing. */
 const ANSWER_MS = 25_000;
+
+/** So long it is told that the session has moved. */
+const MOVED_MS = 4000;
 
 /** @type {Action} */
 const ASK = { do: "askStatus" };
@@ -23,50 +26,18 @@ const SIGNED_OUT = "You are not signed in any more. Sign in to talk.";
 const CUT = "Connected again. Something that the model said may be missing.";
 
 /**
- * @typedef {"idle" | "connecting" | "live" | "away" | "waiting" | "closed"} Phase "away": a lost
- *   connection is being resumed; "waiting": before the next try, of either kind
- *
- * @typedef {Object} State
- * @property {Phase} phase
- * @property {"off" | "asking" | "on"} mic
- * @property {"voice" | "text"} answer how the model's answer is given
- * @property {boolean} speaking model audio is heard right now
- * @property {boolean} answering between the first content of a model turn and its end
- * @property {boolean} thinking text was sent and nothing has come back yet
- * @property {boolean} resuming the gateway is looking for another worker
- * @property {boolean} resumable the conversation goes on if the connection is lost
- * @property {number} retryAt_ms when phase "waiting" ends
- * @property {string} reason why it is waiting or closed
- * @property {boolean} failed closed by an error, not by an end
- *
- * @typedef {{type: "start", withMic: boolean, answer: "voice" | "text", text?: string}
- *   | {type: "stop"}
- *   | {type: "opened"}
- *   | {type: "fact", fact: import("./protocol.js").Fact}
- *   | {type: "closed", code: number, reason: string}
- *   | {type: "timer"}
- *   | {type: "online"}
- *   | {type: "overfull"}
- *   | {type: "mic", mic: "off" | "asking" | "on"}
- *   | {type: "text", text: string}
- *   | {type: "speaking", speaking: boolean}
- *   | {type: "signedIn"} | {type: "signedOut"} | {type: "notReady", missing: string[]}} Event
- *
- * @typedef {{do: "connect", resume: boolean} | {do: "drop"} | {do: "hangUp"}
- *   | {do: "sendText", text: string} | {do: "endAudioStream"} | {do: "answered"}
- *   | {do: "setTimer", ms: number} | {do: "clearTimer"}
- *   | {do: "openMic"} | {do: "closeMedia"} | {do: "askStatus"} | {do: "askSignIn"}
- *   | ({do: "play"} & import("./protocol.js").AudioData) | {do: "flush"}
- *   | {do: "userSaid", text: string, finished: boolean} | {do: "userTyped", text: string}
- *   | {do: "modelSaid", text: string} | {do: "interrupted"} | {do: "turnComplete"}
- *   | {do: "note", text: string}
- *   | {do: "usage", usage: import("./protocol.js").Usage}} Action
+ * @typedef {import("./states.js").State} State
+ * @typedef {import("./states.js").Event} Event
+ * @typedef {import("./states.js").Action} Action
  */
 
 /** See the module's text. */
 export class Session {
   #closes;
-  #retry = new Retry(0);
+  #window_ms;
+  #retry;
+  /** Why the gateway is about to close. @type {NonNullable<import("./protocol.js").Notice["limit"]> | null} */
+  #limit = null;
   #opened = false;
   /** The gateway gave a token, with which a session is resumed. */
   #hasToken = false;
@@ -82,19 +53,29 @@ export class Session {
     phase: "idle",
     mic: "off",
     answer: "voice",
+    input: "open",
+    held: false,
     speaking: false,
     answering: false,
     thinking: false,
     resuming: false,
+    moved: false,
+    queued: false,
+    offline: false,
     resumable: false,
     retryAt_ms: 0,
     reason: "",
     failed: false,
   };
 
-  /** @param {import("./closes.js").CloseTable} closes the gateway's table, from `/api/config` */
-  constructor(closes) {
+  /**
+   * @param {import("./closes.js").CloseTable} closes the gateway's table, from `/api/config`
+   * @param {number} [window_s] how long the gateway keeps a session whose client is away
+   */
+  constructor(closes, window_s = 60) {
     this.#closes = closes;
+    this.#window_ms = window_s * 1000;
+    this.#retry = new Retry(0, this.#window_ms);
   }
 
   /** @returns {Readonly<State>} */
@@ -137,7 +118,15 @@ export class Session {
         return this.#closed(event, now_ms, random);
       case "timer":
         return this.#timer(now_ms, random);
+      case "offline":
+        this.#change({ offline: true });
+        return [];
+      case "held":
+        this.#change({ held: event.held });
+        return [];
       case "online":
+        this.#change({ offline: false });
+        return this.#online(now_ms);
       case "signedIn":
         return this.#online(now_ms);
       case "signedOut":
@@ -167,12 +156,12 @@ export class Session {
    * @param {number} now_ms
    * @returns {Action[]}
    */
-  #start({ withMic, answer, text }, now_ms) {
+  #start({ withMic, answer, input = "open", text }, now_ms) {
     if (this.#active) return [];
-    this.#retry = new Retry(now_ms);
+    this.#retry = new Retry(now_ms, this.#window_ms);
     this.#hasToken = this.#begun = this.#wasLive = false;
     this.#news = "";
-    this.#change({ answer });
+    this.#change({ answer, input, held: false });
     const connect = this.#connect();
     return [
       ...(text ? this.#text(text) : []),
@@ -185,7 +174,8 @@ export class Session {
   #connect() {
     this.#opened = false;
     const phase = this.#state.resumable ? "away" : "connecting";
-    this.#change({ phase, reason: "", failed: false });
+    this.#limit = null;
+    this.#change({ phase, reason: "", failed: false, queued: false });
     return [
       { do: "connect", resume: this.#hasToken },
       { do: "setTimer", ms: OPEN_MS },
@@ -206,7 +196,7 @@ export class Session {
   #end(reason, failed) {
     this.#hasToken = false;
     this.#change({ phase: "closed", reason, failed, mic: "off" });
-    this.#change({ answering: false, thinking: false, resuming: false });
+    this.#change({ answering: false, thinking: false, resuming: false, moved: false });
     return [{ do: "clearTimer" }, { do: "closeMedia" }];
   }
 
@@ -265,9 +255,15 @@ export class Session {
    * @param {number} now_ms
    * @returns {Action[]}
    */
-  #notice({ token, state, recovered, sign_in }, now_ms) {
+  #notice({ token, state, recovered, sign_in, limit }, now_ms) {
     if (token) this.#hasToken = true;
-    this.#change(state ? { resuming: state === "resuming" } : {});
+    this.#limit = limit ?? this.#limit;
+    this.#change(state ? { resuming: state === "resuming", queued: state === "waiting" } : {});
+    if (state === "waiting" && this.#asking) return [{ do: "setTimer", ms: ANSWER_MS }];
+    if (state === "moved" && this.#state.phase === "live") {
+      this.#change({ moved: true });
+      return [{ do: "setTimer", ms: MOVED_MS }];
+    }
     if (sign_in) return [{ do: "askSignIn" }];
     if (this.#state.phase !== "away") return [];
     if (recovered !== false) return recovered ? this.#live(now_ms) : [];
@@ -294,7 +290,7 @@ export class Session {
     this.#begun = this.#wasLive = true;
     const text = this.#news;
     this.#news = "";
-    this.#change({ phase: "live", resuming: false });
+    this.#change({ phase: "live", resuming: false, queued: false });
     return [{ do: "clearTimer" }, ...(text ? [/** @type {const} */ ({ do: "note", text })] : [])];
   }
 
@@ -317,10 +313,11 @@ export class Session {
     const cut = this.#hasToken ? [] : this.#isAnew();
     // That there is nothing to resume isn't one more failure.
     const atOnce = rule.name === "session_lost" && phase !== "live";
-    const ms = this.#retry.next(rule.action, atOnce, now_ms, random);
+    const limited_s = this.#limit?.retry_s ?? 0;
+    const ms = this.#retry.next(rule.action, atOnce, now_ms, random, limited_s * 1000);
     if (ms === null) {
       const end = this.#wasLive ? "The conversation has ended." : "Gave up.";
-      return this.#end(`${text} ${end}`, true);
+      return this.#end(`${text} ${limited_s ? tryAgainIn(limited_s) : end}`, true);
     }
     if (ms === 0) return [...cut, ...this.#connect()];
     this.#change({ phase: "waiting", reason: text, retryAt_ms: now_ms + ms });
@@ -343,6 +340,7 @@ export class Session {
    * @returns {Action[]}
    */
   #timer(now_ms, random) {
+    this.#change({ moved: false });
     if (this.#state.phase === "waiting") return this.#connect();
     if (!this.#asking) return [];
     return [{ do: "drop" }, ...this.#closed({ code: 1006, reason: "" }, now_ms, random)];
@@ -369,7 +367,9 @@ export class Session {
   #mic(mic) {
     const before = this.#state.mic;
     this.#change({ mic });
-    const ended = before === "on" && mic === "off" && this.takesMedia;
+    // Without activity detection the end of speech is told in another way.
+    const open = this.#state.input === "open";
+    const ended = before === "on" && mic === "off" && open && this.takesMedia;
     return ended ? [{ do: "endAudioStream" }] : [];
   }
 

@@ -2,10 +2,11 @@
 /** Shows a transcript's changes in a list, and keeps its end in view unless the reader went up. */
 
 import { svgIcon } from "./dom.js";
+import { S } from "./strings.js";
 
 /** Closer to the end than this counts as reading along. */
 const NEAR_END_PX = 80;
-const NAMES = { user: "You", model: "Model", event: "Note" };
+const NAMES = { user: S.you, model: S.model, event: S.note };
 
 /** See the module's text. */
 export class TranscriptView {
@@ -42,6 +43,19 @@ export class TranscriptView {
   }
 
   /**
+   * Shows a picture in the newest entry.
+   * @param {HTMLCanvasElement} picture
+   * @param {string} name
+   */
+  attach(picture, name) {
+    picture.className = "entry-picture";
+    picture.role = "img";
+    picture.ariaLabel = name;
+    this.#list.lastElementChild?.querySelector(".entry-text")?.replaceWith(picture);
+    this.#follow();
+  }
+
+  /**
    * @param {import("./transcript.js").Entry} entry
    * @param {number | null} before
    */
@@ -66,13 +80,13 @@ export class TranscriptView {
   #update(entry) {
     const item = this.#items.get(entry.id);
     if (!item) return;
-    const text = /** @type {HTMLElement} */ (item.querySelector(".entry-text"));
-    if (text.textContent !== entry.text) text.textContent = entry.text;
+    const text = item.querySelector(".entry-text");
+    if (text && text.textContent !== entry.text) text.textContent = entry.text;
     item.classList.toggle("is-open", entry.open);
     if (entry.interrupted && !item.querySelector(".entry-cut")) {
       const cut = document.createElement("span");
       cut.className = "entry-cut";
-      cut.append(svgIcon("cut"), "interrupted");
+      cut.append(svgIcon("cut"), S.interrupted);
       item.append(cut);
     }
   }

@@ -2,8 +2,7 @@
 /** Camera or screen, one at a time: a preview, and JPEG frames at the API's pace and size. */
 
 import { toBase64 } from "./pcm.js";
-
-const JPEG_QUALITY = 0.8;
+import { cameraConstraints, QUALITIES } from "./prefs.js";
 
 /** @typedef {"camera" | "screen"} Source */
 
@@ -22,12 +21,16 @@ export function frameSize(width, height, longSide_px) {
  * @typedef {Object} VideoEvents
  * @property {(base64: string) => void} frame a JPEG
  * @property {(source: Source | null) => void} changed what is shown now
+ * @property {() => void} lost it went away by itself
  */
 
 /** The one source of pictures. */
 export class Video {
   #preview;
-  #limits;
+  #longSide_px;
+  #prefs;
+  /** @type {"user" | "environment"} */
+  #facing = "user";
   #events;
   #canvas = document.createElement("canvas");
   #turn = 0;
@@ -38,12 +41,14 @@ export class Video {
 
   /**
    * @param {HTMLVideoElement} preview
-   * @param {{fps: number, longSide_px: number}} limits
+   * @param {number} longSide_px that the API takes
+   * @param {() => import("./prefs.js").Prefs} prefs
    * @param {VideoEvents} events
    */
-  constructor(preview, limits, events) {
+  constructor(preview, longSide_px, prefs, events) {
     this.#preview = preview;
-    this.#limits = limits;
+    this.#longSide_px = longSide_px;
+    this.#prefs = prefs;
     this.#events = events;
   }
 
@@ -59,6 +64,8 @@ export class Video {
    */
   async start(source) {
     const turn = ++this.#turn;
+    // A phone has one camera at a time.
+    if (source === "camera" && this.#source === "camera") this.#release?.();
     const stream = await this.#ask(source);
     if (turn !== this.#turn) {
       for (const track of stream.getTracks()) track.stop();
@@ -66,6 +73,20 @@ export class Video {
     }
     this.#release?.();
     this.#show(source, stream);
+  }
+
+  /**
+   * The camera on the other side.
+   * @throws {DOMException} as `start`
+   */
+  async flip() {
+    this.#facing = this.#facing === "user" ? "environment" : "user";
+    await this.start("camera");
+  }
+
+  /** Which camera would be asked for. */
+  get facing() {
+    return this.#facing;
   }
 
   /** Shows nothing. */
@@ -82,7 +103,7 @@ export class Video {
   #ask(source) {
     const devices = navigator.mediaDevices;
     if (source === "screen") return devices.getDisplayMedia({ video: { frameRate: 5 } });
-    return devices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1280 } } });
+    return devices.getUserMedia({ video: cameraConstraints(this.#prefs(), this.#facing) });
   }
 
   /**
@@ -93,13 +114,16 @@ export class Video {
     const preview = this.#preview;
     const [track] = stream.getVideoTracks();
     // The browser has its own button to stop sharing.
-    track.onended = () => this.stop();
+    track.onended = () => {
+      this.stop();
+      if (source === "camera") this.#events.lost();
+    };
     preview.srcObject = stream;
     preview.onloadeddata = () => void this.#capture();
     void preview.play().catch(() => {
       // Replaced or stopped before it began; nothing to show then.
     });
-    const timer = setInterval(() => void this.#capture(), 1000 / this.#limits.fps);
+    const timer = setInterval(() => void this.#capture(), 1000 / this.#prefs().fps);
     this.#release = () => {
       clearInterval(timer);
       track.onended = null;
@@ -115,11 +139,12 @@ export class Video {
     const { videoWidth, videoHeight } = this.#preview;
     if (!videoWidth || !videoHeight) return;
     const turn = this.#turn;
-    Object.assign(this.#canvas, frameSize(videoWidth, videoHeight, this.#limits.longSide_px));
+    const { part, jpeg } = QUALITIES[this.#prefs().quality];
+    Object.assign(this.#canvas, frameSize(videoWidth, videoHeight, this.#longSide_px * part));
     const { width, height } = this.#canvas;
     this.#canvas.getContext("2d")?.drawImage(this.#preview, 0, 0, width, height);
     const blob = await new Promise((/** @type {(blob: Blob | null) => void} */ done) => {
-      this.#canvas.toBlob(done, "image/jpeg", JPEG_QUALITY);
+      this.#canvas.toBlob(done, "image/jpeg", jpeg);
     });
     const bytes = blob && new Uint8Array(await blob.arrayBuffer());
     // The source may have gone while the frame was packed.

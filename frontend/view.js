@@ -4,7 +4,7 @@
 import { byId } from "./dom.js";
 import { countdown, describe } from "./words.js";
 
-/** @typedef {import("./session.js").State} State */
+/** @typedef {import("./states.js").State} State */
 
 /** How often a countdown is looked at. */
 const COUNT_EVERY_MS = 200;
@@ -28,6 +28,8 @@ export class View {
   #noticeText = byId("notice-text", HTMLElement);
   #usage = byId("usage", HTMLElement);
   #transcript = byId("transcript", HTMLElement);
+  #hold = byId("hold", HTMLButtonElement);
+  #title = "";
   #talked = false;
   /** Why nobody can talk now. */
   #blocked = "";
@@ -47,6 +49,7 @@ export class View {
 
   /** @param {import("./gateway.js").Config} config */
   showConfig(config) {
+    this.#title = config.title;
     document.title = config.title;
     byId("title", HTMLElement).textContent = config.title;
     const upstream = byId("upstream", HTMLElement);
@@ -54,6 +57,11 @@ export class View {
     upstream.hidden = !upstream.textContent;
     this.#talk.disabled = false;
     this.allow("");
+  }
+
+  /** Somebody may talk. */
+  get allowed() {
+    return this.#blocked === "";
   }
 
   /** @param {string} blocked why nobody can talk now; "": they can */
@@ -74,7 +82,17 @@ export class View {
     this.#root.dataset.state = shown(state);
     this.#root.dataset.speaking = String(state.speaking);
     this.#root.dataset.failed = String(phase === "closed" && state.failed);
-    this.line(phase === "idle" && this.#blocked ? this.#blocked : describe(state));
+    const line = phase === "idle" && this.#blocked ? this.#blocked : describe(state);
+    this.line(line);
+    // A tab in the background still tells how it is.
+    if (this.#title) document.title = active ? `${line} – ${this.#title}` : this.#title;
+    this.#hold.hidden = !active || state.input === "open";
+    this.#hold.disabled = state.mic !== "on";
+    // The button that was pressed to begin would now end it all, by the space bar, too.
+    if (!this.#hold.hidden && !this.#hold.disabled && document.activeElement === this.#talk) {
+      this.#hold.focus();
+    }
+    this.#hold.ariaPressed = String(state.held);
     this.#count(state);
     setText(this.#talkLabel, active ? "End" : this.#talked ? "Start again" : "Start talking");
     this.#text.placeholder = active ? "Type a message" : "Or type a message";
@@ -100,13 +118,17 @@ export class View {
     if (state.phase === "waiting") this.#counting = setInterval(count, COUNT_EVERY_MS);
   }
 
-  /** @param {import("./video.js").Source | null} source */
-  showVideo(source) {
+  /**
+   * @param {import("./video.js").Source | null} source
+   * @param {"user" | "environment"} facing
+   */
+  showVideo(source, facing) {
     this.#camera.ariaPressed = String(source === "camera");
     this.#screen.ariaPressed = String(source === "screen");
     const figure = byId("video", HTMLElement);
     figure.hidden = source === null;
     figure.dataset.source = source ?? "";
+    figure.dataset.facing = facing;
     byId("video-caption", HTMLElement).textContent = source === "screen" ? "Your screen" : "Your camera";
   }
 
@@ -125,6 +147,7 @@ export class View {
 
   hideWelcome() {
     byId("welcome", HTMLElement).hidden = true;
+    for (const id of ["open-find", "open-keep"]) byId(id, HTMLElement).hidden = false;
   }
 
   /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answerHint, modelHint, settle, summary } from "../../frontend/choices.js";
+import { answerHint, fromLink, modelHint, offers, settle, summary, toLink } from "../../frontend/choices.js";
 
 const MODELS = [
   { id: "m-1", name: "Model One", input: [], output: ["audio"], needs_history_config: false, retires: "2026-12-13" },
@@ -14,7 +14,19 @@ const CONFIG = {
   voices: ["Puck", "Kore"],
   languages: [{ code: "de-DE", name: "German (Germany)" }],
 };
-const DEFAULTS = { model: "m-2", voice: "Puck", language: "", instruction: "", answer: "voice" };
+const OTHERS = {
+  temperature: null,
+  transcription: true,
+  proactive: false,
+  affective: false,
+  search: false,
+  window: 0,
+  input: "open",
+  speechStart: "",
+  speechEnd: "",
+  silence_ms: 0,
+};
+const DEFAULTS = { model: "m-2", voice: "Puck", language: "", instruction: "", answer: "voice", ...OTHERS };
 
 test("nothing saved, or nonsense: the gateway's defaults", () => {
   for (const saved of [null, undefined, 3, "x", [], {}, { model: 1, voice: null, answer: "song" }]) {
@@ -23,7 +35,7 @@ test("nothing saved, or nonsense: the gateway's defaults", () => {
 });
 
 test("what was saved holds as far as it is still offered", () => {
-  const saved = { model: "m-1", voice: "Kore", language: "de-DE", instruction: "x", answer: "text" };
+  const saved = { model: "m-1", voice: "Kore", language: "de-DE", instruction: "x", answer: "text", ...OTHERS };
   assert.deepEqual(settle(saved, CONFIG), saved);
   assert.deepEqual(settle({ ...saved, model: "gone", voice: "kore", language: "xx" }, CONFIG), {
     ...DEFAULTS,
@@ -53,4 +65,43 @@ test("the summary names what was chosen", () => {
   assert.equal(summary(DEFAULTS, CONFIG), "Model Two · Puck");
   const german = { ...DEFAULTS, language: "de-DE", answer: "text" };
   assert.equal(summary(german, CONFIG), "Model Two · answers in text · German (Germany)");
+});
+
+const UNUSUAL = {
+  model: "m-1",
+  voice: "Kore",
+  language: "de-DE",
+  instruction: "Say “a & b = c”, #1\nand a line",
+  answer: "text",
+  temperature: 0.5,
+  transcription: false,
+  proactive: true,
+  affective: true,
+  search: true,
+  window: 16_000,
+  input: "push",
+  speechStart: "LOW",
+  speechEnd: "HIGH",
+  silence_ms: 800,
+};
+
+test("a link carries every choice, and only what isn't the default", () => {
+  const link = toLink(UNUSUAL, CONFIG);
+  assert.deepEqual(settle(fromLink(`#${link}`), CONFIG), UNUSUAL);
+  assert.deepEqual(settle(UNUSUAL, CONFIG), UNUSUAL);
+  assert.equal(toLink(DEFAULTS, CONFIG), "model=m-2");
+  assert.equal(fromLink("#elsewhere"), null);
+  assert.equal(fromLink(""), null);
+});
+
+test("a link can't bring in what isn't a choice", () => {
+  const linked = settle(fromLink("#model=m-1&token=t&temperature=9e9&window=3&silence_ms=-4"), CONFIG);
+  assert.deepEqual(linked, { ...DEFAULTS, model: "m-1", temperature: 2 });
+});
+
+test("controls are offered as the model can use them", () => {
+  const model = { google_search: true, proactive_audio: "optional", affective_dialog: "always" };
+  assert.ok(offers(model, "google_search") && offers(model, "proactive_audio"));
+  assert.ok(!offers(model, "affective_dialog") && !offers(model, "context_compression"));
+  assert.ok(!offers(undefined, "google_search"));
 });

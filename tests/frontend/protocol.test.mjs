@@ -6,7 +6,7 @@ import * as protocol from "../../frontend/protocol.js";
 const SPEAKS = { id: "m-1", name: "M", input: [], output: ["audio"], needs_history_config: false, retires: null };
 const WRITES = { ...SPEAKS, id: "m-2", output: ["audio", "text"] };
 const HISTORY = { ...SPEAKS, id: "m-3", needs_history_config: true };
-const CHOICES = { model: "m-1", voice: "Kore", language: "de-DE", instruction: " Be brief. ", answer: "voice" };
+const CHOICES = { model: "m-1", voice: "Kore", language: "de-DE", instruction: " Be brief. ", answer: "voice", temperature: null, transcription: true, window: 0, input: "open", speechStart: "", speechEnd: "", silence_ms: 0 };
 
 const audio = (data) => ({ inlineData: { mimeType: "audio/pcm;rate=24000", data } });
 
@@ -180,4 +180,35 @@ test("a lost conversation is told as history, as the model takes it", () => {
     setup: { setup: { model: "m", historyConfig: { initialHistoryInClientContent: true } } },
     history: { clientContent: { turns: contents, turnComplete: true } },
   });
+});
+
+const ABLE = { ...SPEAKS, proactive_audio: "optional", affective_dialog: "optional", google_search: true, context_compression: true };
+const ALL = { ...CHOICES, temperature: 0, proactive: true, affective: true, search: true, window: 16_000, speechStart: "HIGH", speechEnd: "LOW", silence_ms: 800 };
+
+test("setup: everything that a model can do and a person chose", () => {
+  const { setup } = protocol.setupMessage(ALL, ABLE);
+  assert.equal(setup.generationConfig.temperature, 0);
+  assert.equal(setup.generationConfig.enableAffectiveDialog, true);
+  assert.deepEqual(setup.proactivity, { proactiveAudio: true });
+  assert.deepEqual(setup.tools, [{ googleSearch: {} }]);
+  assert.deepEqual(setup.contextWindowCompression, { triggerTokens: "16000", slidingWindow: { targetTokens: "8000" } });
+  assert.deepEqual(setup.realtimeInputConfig, {
+    automaticActivityDetection: {
+      startOfSpeechSensitivity: "START_SENSITIVITY_HIGH",
+      endOfSpeechSensitivity: "END_SENSITIVITY_LOW",
+      silenceDurationMs: 800,
+    },
+  });
+});
+
+test("setup: what the model always does, or can't, isn't sent", () => {
+  const { setup } = protocol.setupMessage(ALL, { ...SPEAKS, proactive_audio: "always", affective_dialog: "none" });
+  assert.ok(!("proactivity" in setup) && !("tools" in setup) && !("contextWindowCompression" in setup));
+  assert.ok(!("enableAffectiveDialog" in setup.generationConfig));
+});
+
+test("setup: no transcription; push-to-talk switches the activity detection off", () => {
+  const { setup } = protocol.setupMessage({ ...ALL, transcription: false, input: "push" }, ABLE);
+  assert.ok(!("inputAudioTranscription" in setup) && !("outputAudioTranscription" in setup));
+  assert.deepEqual(setup.realtimeInputConfig, { automaticActivityDetection: { disabled: true } });
 });

@@ -5,7 +5,7 @@ import { Retry } from "../../frontend/retry.js";
 
 /** The waits before the first tries, each of which fails at once. */
 function waits(action, count, random = 1) {
-  const retry = new Retry(0);
+  const retry = new Retry(0, 60_000);
   return Array.from({ length: count }, () => retry.next(action, false, 0, random));
 }
 
@@ -27,7 +27,7 @@ test("half of a wait is random", () => {
 });
 
 test("a minute without a connection is the end, after one last try", () => {
-  const retry = new Retry(1000);
+  const retry = new Retry(1000, 60_000);
   retry.next("retry", false, 1000, 1);
   for (let i = 0; i < 8; i++) retry.next("retry", false, 2000, 1);
   assert.equal(retry.next("retry", false, 59_000, 1), 2000);
@@ -35,13 +35,13 @@ test("a minute without a connection is the end, after one last try", () => {
 });
 
 test("each connection that worked begins a new minute", () => {
-  const retry = new Retry(0);
+  const retry = new Retry(0, 60_000);
   retry.lost(300_000, 5000);
   assert.equal(retry.next("retry", false, 300_000, 1), 0);
 });
 
 test("connections that don't last come at longer and longer intervals, then to an end", () => {
-  const retry = new Retry(0);
+  const retry = new Retry(0, 60_000);
   const seen = [];
   for (let now = 0; seen.at(-1) !== null; now += 5000) {
     retry.lost(now, 4000);
@@ -52,7 +52,7 @@ test("connections that don't last come at longer and longer intervals, then to a
 });
 
 test("one that lasted, or the network's return, starts the waits over", () => {
-  const retry = new Retry(0);
+  const retry = new Retry(0, 60_000);
   for (let i = 0; i < 5; i++) retry.next("retry", false, 0, 1);
   retry.hasten();
   assert.equal(retry.next("retry", false, 0, 1), 0);
@@ -62,7 +62,19 @@ test("one that lasted, or the network's return, starts the waits over", () => {
 });
 
 test("at once may be asked for", () => {
-  const retry = new Retry(0);
+  const retry = new Retry(0, 60_000);
   retry.next("wait", false, 0, 1);
   assert.equal(retry.next("reconnect", true, 0, 1), 0);
+});
+
+test("the gateway's own time to wait is kept, unless it is longer than it is tried", () => {
+  const retry = new Retry(0, 60_000);
+  assert.equal(retry.next("wait", false, 0, 1, 15_000), 15_000);
+  assert.equal(retry.next("wait", false, 0, 1, 61_000), null);
+});
+
+test("it is tried as long as the gateway keeps a session", () => {
+  const retry = new Retry(0, 5000);
+  assert.equal(retry.next("retry", false, 4999, 1), 0);
+  assert.equal(retry.next("retry", false, 5000, 1), null);
 });

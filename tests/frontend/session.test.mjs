@@ -142,7 +142,7 @@ test("the gateway's notices: resuming is said until it is over", () => {
   feed(notice({ token: "t", ack: 3 }));
   assert.equal(says(), "Resuming…");
   feed(notice({ state: "moved" }));
-  assert.equal(says(), "Listening");
+  assert.equal(says(), "Moved to another server");
 });
 
 test("a tool call is told, not answered", () => {

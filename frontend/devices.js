@@ -1,0 +1,75 @@
+// @ts-check
+/** The pickers for microphone, speaker and camera: they follow what is plugged in. */
+
+import { byId } from "./dom.js";
+
+/** @typedef {"mic" | "speaker" | "camera"} Kind */
+
+/** @type {Record<Kind, {kind: MediaDeviceKind, name: string}>} */
+const KINDS = {
+  mic: { kind: "audioinput", name: "Microphone" },
+  speaker: { kind: "audiooutput", name: "Speaker" },
+  camera: { kind: "videoinput", name: "Camera" },
+};
+
+/**
+ * The choices of one picker. Before a permission is given, browsers hide names and ids. Pure.
+ * @param {readonly MediaDeviceInfo[]} devices
+ * @param {Kind} which
+ * @param {string} chosen stays in the list while it is unplugged: it will be used again
+ * @returns {[string, string][]} id and label
+ */
+export function choicesOf(devices, which, chosen) {
+  const { kind, name } = KINDS[which];
+  /** @type {[string, string][]} */
+  const found = devices
+    .filter((device) => device.kind === kind && device.deviceId && device.deviceId !== "default")
+    .map(({ deviceId, label }, index) => [deviceId, label || `${name} ${index + 1}`]);
+  const gone = chosen !== "" && !found.some(([id]) => id === chosen);
+  return [["", "System default"], ...found, ...(gone ? [unplugged(chosen)] : [])];
+}
+
+/**
+ * @param {string} id
+ * @returns {[string, string]}
+ */
+function unplugged(id) {
+  return [id, "Not connected now"];
+}
+
+/** See the module's text. */
+export class Devices {
+  #prefs;
+  #changed;
+
+  /**
+   * @param {() => import("./prefs.js").Prefs} prefs
+   * @param {(which: Kind) => void} changed a chosen device came or went
+   */
+  constructor(prefs, changed) {
+    this.#prefs = prefs;
+    this.#changed = changed;
+    /** @type {Set<string>} */
+    this.there = new Set();
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => void this.refresh());
+    void this.refresh();
+  }
+
+  /** Looks again; also after a permission was given, which brings the names. */
+  async refresh() {
+    if (!navigator.mediaDevices?.enumerateDevices) return;
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    const prefs = this.#prefs();
+    const before = this.there;
+    this.there = new Set(devices.map(({ deviceId }) => deviceId));
+    for (const which of /** @type {Kind[]} */ (Object.keys(KINDS))) {
+      const select = byId(`device-${which}`, HTMLSelectElement);
+      const choices = choicesOf(devices, which, prefs[which]);
+      select.replaceChildren(...choices.map(([value, label]) => new Option(label, value)));
+      select.value = prefs[which];
+      const turned = before.has(prefs[which]) !== this.there.has(prefs[which]);
+      if (prefs[which] && before.size > 0 && turned) this.#changed(which);
+    }
+    byId("flip", HTMLElement).hidden = devices.filter(({ kind }) => kind === "videoinput").length < 2;
+  }
+}
