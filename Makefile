@@ -12,6 +12,7 @@ test: ## every test, browser included
 	@scripts/install dev
 	@scripts/test-tools
 	@scripts/manifest-tools
+	@scripts/quietly "types of the page (tsc)" tests/frontend/js/node_modules/.bin/tsc -p tests/frontend/jsconfig.json
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
 	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/containers --ignore tests/contract --ignore tests/e2e
 	@.venv/bin/python -m pytest -n 2 --dist loadfile tests/system tests/chaos tests/attack tests/contract tests/e2e
@@ -58,4 +59,4 @@ lock: ## make every lock again from the pyproject files
 	@.venv/bin/python requirements/compile
 
 clean: ## remove environment and caches
-	@rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/contract/js/node_modules tests/manifests/crds/node_modules
+	@rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/contract/js/node_modules tests/manifests/crds/node_modules tests/frontend/js/node_modules

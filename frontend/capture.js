@@ -2,6 +2,7 @@
 /** The microphone: PCM16 chunks at the wire's rate while it is on. */
 
 import { openAudio } from "./audio.js";
+import { askFor } from "./devices.js";
 import { pcm16ToBytes, toBase64 } from "./pcm.js";
 
 /**
@@ -41,7 +42,7 @@ export class Microphone {
     const turn = this.#turn;
     let opened;
     try {
-      opened = await together(openAudio(), navigator.mediaDevices.getUserMedia({ audio: constraints }));
+      opened = await together(openAudio(), askFor("audio", constraints));
     } catch (error) {
       if (turn !== this.#turn) return false;
       throw error;

@@ -37,6 +37,24 @@ function unplugged(id) {
   return [id, "Not connected now"];
 }
 
+/**
+ * A stream of the chosen device, or of another if that one is gone: `ideal` would choose any.
+ * @param {"audio" | "video"} kind
+ * @param {MediaTrackConstraints} constraints
+ * @returns {Promise<MediaStream>}
+ * @throws {DOMException | TypeError} as `getUserMedia`
+ */
+export async function askFor(kind, constraints) {
+  const { deviceId, ...rest } = constraints;
+  try {
+    return await navigator.mediaDevices.getUserMedia({ [kind]: constraints });
+  } catch (error) {
+    const { name } = /** @type {Error} */ (error);
+    if (!deviceId || !["OverconstrainedError", "NotFoundError"].includes(name)) throw error;
+    return navigator.mediaDevices.getUserMedia({ [kind]: rest });
+  }
+}
+
 /** See the module's text. */
 export class Devices {
   #prefs;

@@ -41,6 +41,7 @@ export class Media {
   #devices;
   #pushing = false;
   #on = false;
+  #captured = 0;
 
   /** Both voices of the conversation. */
   recording = new Recording();
@@ -83,7 +84,7 @@ export class Media {
 
   /** Numbers for tests and curious people. */
   get counters() {
-    return this.#playback.counters;
+    return { ...this.#playback.counters, captured: this.#captured };
   }
 
   /** What is shown to the model, null if nothing is. */
@@ -182,6 +183,7 @@ export class Media {
    * @param {Int16Array} pcm
    */
   #heard(base64, level, pcm) {
+    this.#captured++;
     this.#userMeter.set(this.#pushing && !this.#push.held ? 0 : level);
     this.recording.said(pcm, this.#in_hz, now_s());
     if (this.#pushing) this.#say(this.#push.heard(base64));

@@ -45,7 +45,7 @@ export function settlePrefs(saved) {
 }
 
 /**
- * What `getUserMedia` is asked for. A device that is gone doesn't keep the others from being used.
+ * What `askFor` is asked for.
  * @param {Prefs} prefs
  * @returns {MediaTrackConstraints}
  */
@@ -55,7 +55,7 @@ export function audioConstraints({ mic, echo, noise, gain }) {
     noiseSuppression: noise,
     autoGainControl: gain,
     channelCount: 1,
-    ...(mic && { deviceId: { ideal: mic } }),
+    ...(mic && { deviceId: { exact: mic } }),
   };
 }
 
@@ -66,7 +66,7 @@ export function audioConstraints({ mic, echo, noise, gain }) {
  */
 export function cameraConstraints({ camera }, facing) {
   const width = { ideal: 1280 };
-  return camera ? { width, deviceId: { ideal: camera } } : { width, facingMode: facing };
+  return camera ? { width, deviceId: { exact: camera } } : { width, facingMode: facing };
 }
 
 /** @param {unknown} value */

@@ -13,7 +13,7 @@ export class TranscriptView {
   #list;
   #scroller;
   #latest;
-  /** @type {Map<number, HTMLLIElement>} */
+  /** @type {Map<number, HTMLElement>} */
   #items = new Map();
   #following = true;
 
@@ -60,7 +60,7 @@ export class TranscriptView {
    * @param {number | null} before
    */
   #insert(entry, before) {
-    const item = document.createElement("li");
+    const item = document.createElement("div");
     item.className = "entry";
     item.dataset.who = entry.who;
     const name = document.createElement("span");

@@ -1,6 +1,7 @@
 // @ts-check
 /** Camera or screen, one at a time: a preview, and JPEG frames at the API's pace and size. */
 
+import { askFor } from "./devices.js";
 import { toBase64 } from "./pcm.js";
 import { cameraConstraints, QUALITIES } from "./prefs.js";
 
@@ -101,9 +102,8 @@ export class Video {
 
   /** @param {Source} source */
   #ask(source) {
-    const devices = navigator.mediaDevices;
-    if (source === "screen") return devices.getDisplayMedia({ video: { frameRate: 5 } });
-    return devices.getUserMedia({ video: cameraConstraints(this.#prefs(), this.#facing) });
+    if (source === "screen") return navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 5 } });
+    return askFor("video", cameraConstraints(this.#prefs(), this.#facing));
   }
 
   /**

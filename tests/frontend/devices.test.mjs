@@ -31,9 +31,9 @@ test("switches and devices become constraints", () => {
   const prefs = { ...settlePrefs(null), echo: false };
   const plain = { echoCancellation: false, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
   assert.deepEqual(audioConstraints(prefs), plain);
-  assert.deepEqual(audioConstraints({ ...prefs, mic: "a" }).deviceId, { ideal: "a" });
+  assert.deepEqual(audioConstraints({ ...prefs, mic: "a" }).deviceId, { exact: "a" });
   assert.equal(cameraConstraints(prefs, "environment").facingMode, "environment");
-  assert.deepEqual(cameraConstraints({ ...prefs, camera: "c" }, "user").deviceId, { ideal: "c" });
+  assert.deepEqual(cameraConstraints({ ...prefs, camera: "c" }, "user").deviceId, { exact: "c" });
 });
 
 test("a lost device says whether it was unplugged or forbidden", () => {
