@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test test-manifests test-containers chaos attack bench check format lock clean
+.PHONY: help run test screenshots test-manifests test-containers chaos attack bench check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -16,6 +16,11 @@ test: ## every test, browser included
 	@node --test --test-reporter=dot tests/frontend/*.test.mjs
 	@.venv/bin/python -m pytest -n 2 --dist loadfile --ignore tests/system --ignore tests/chaos --ignore tests/attack --ignore tests/containers --ignore tests/contract --ignore tests/e2e
 	@.venv/bin/python -m pytest -n 2 --dist loadfile tests/system tests/chaos tests/attack tests/contract tests/e2e
+
+screenshots: ## the pictures of the page in docs/screenshots
+	@scripts/install dev
+	@scripts/test-tools
+	@.venv/bin/python -m tests.e2e.screenshots
 
 test-manifests: ## deployment files: schemas, checkov, and whether they fit the code
 	@scripts/install dev

@@ -25,7 +25,7 @@ export function deviceProblem(device, error, secure) {
       if (device === "screen") return "";
       return (
         `The browser doesn't let this page use the ${device}. ` +
-        "Allow it in the site settings (the icon beside the address), then try again."
+        "Allow it in the site settings (the icon beside the address), then try again. Meanwhile you can type."
       );
     case "NotFoundError":
     case "OverconstrainedError":
