@@ -26,15 +26,16 @@ export function choicesOf(devices, which, chosen) {
     .filter((device) => device.kind === kind && device.deviceId && device.deviceId !== "default")
     .map(({ deviceId, label }, index) => [deviceId, label || `${name} ${index + 1}`]);
   const gone = chosen !== "" && !found.some(([id]) => id === chosen);
-  return [["", "System default"], ...found, ...(gone ? [unplugged(chosen)] : [])];
+  return [["", "System default"], ...found, ...(gone ? [unseen(chosen, found.length > 0)] : [])];
 }
 
 /**
  * @param {string} id
+ * @param {boolean} named whether the browser tells which devices there are
  * @returns {[string, string]}
  */
-function unplugged(id) {
-  return [id, "Not connected now"];
+function unseen(id, named) {
+  return [id, named ? "Not connected now" : "As chosen before"];
 }
 
 /**

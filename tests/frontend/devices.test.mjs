@@ -17,6 +17,7 @@ const DEVICES = [
 test("a picker lists its own kind, and what was chosen although it is unplugged", () => {
   assert.deepEqual(choicesOf(DEVICES, "mic", "a"), [["", "System default"], ["a", "Headset"], ["b", "Microphone 2"]]);
   assert.deepEqual(choicesOf(DEVICES, "camera", "z").at(-1), ["z", "Not connected now"]);
+  assert.deepEqual(choicesOf([device("videoinput", "")], "camera", "z").at(-1), ["z", "As chosen before"]);
   assert.deepEqual(choicesOf([device("audioinput", "")], "mic", ""), [["", "System default"]]);
 });
 
