@@ -11,12 +11,15 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from livegate import prices
 from livegate.closes import Close
+from livegate.dispatch import Dispatch, Report, ToolInfo
 from livegate.ledger import Ledger
 from livegate.usage import Account, Entry, Usage
 from livegate_edge.app import GOOGLE_PATHS, create_app, describe, page_files
 from livegate_edge.gateway import Gateway
 from livegate_edge.headers import HEADERS
+from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -250,3 +253,32 @@ async def test_usage_without_a_ledger_says_so(http: httpx.AsyncClient) -> None:
     answer = await http.get("/api/usage")
     assert answer.status_code == 503
     assert answer.json() == {"error": "the usage ledger does not answer"}
+
+
+# /api/tools, /api/prices
+
+
+async def test_tools_are_those_of_all_workers(redis_url: str, admin: Redis) -> None:
+    dispatch = Dispatch(admin)
+    clock, dice = ToolInfo("clock", "The time."), ToolInfo("dice", "A number.")
+    await dispatch.report("a", Report(free_slots=1, tools=[dice]))
+    await dispatch.report("b", Report(free_slots=1, tools=[clock, dice]))
+    async with edge(redis_url) as running, httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{running.http}/api/tools")
+    assert answer.json() == {
+        "tools": [
+            {"name": "clock", "description": "The time."},
+            {"name": "dice", "description": "A number."},
+        ]
+    }
+
+
+@one_loop
+async def test_without_redis_there_are_no_tools(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/api/tools")).json() == {"tools": []}
+
+
+@one_loop
+async def test_prices_are_those_that_usage_is_reckoned_with(http: httpx.AsyncClient) -> None:
+    told = (await http.get("/api/prices")).content
+    assert msgspec.json.decode(told, type=prices.Prices) == prices.load()

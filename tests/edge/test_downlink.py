@@ -95,3 +95,17 @@ async def test_a_connection_that_breaks_ends_it_quietly(monkeypatch: pytest.Monk
     monkeypatch.setattr(told.downlink, "_send", broken)
     await told.run(text(1))
     assert told.gone == []
+
+
+async def test_a_numbered_notice_is_not_counted_and_the_next_message_says_its_number() -> None:
+    told = Told(numbered=True)
+    tool = text(2, b"tool", frame.NOTICE | frame.TOOL)
+    sent = await told.run(text(1, b"a"), tool, text(3, b"b"))
+    assert sent == [b"a", b"tool", b'{"livegate":{"next":3}}', b"b", 1000]
+    assert told.gone == [1, 2, 3]
+
+
+async def test_who_takes_no_notices_gets_no_numbered_ones() -> None:
+    told = Told()
+    assert await told.run(text(1, b"tool", frame.NOTICE | frame.TOOL)) == [1000]
+    assert told.gone == [1]

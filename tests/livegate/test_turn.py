@@ -198,3 +198,13 @@ def test_what_cannot_be_read_is_nothing(payload: bytes) -> None:
     )
     turn.on_server(frame.TOOL, b'{"toolCallCancellation":{"ids":["\xff"]}}', 1.0)
     assert turn.calls == {}
+
+
+def test_a_call_of_the_gateways_own_tools_is_open_from_one_notice_to_the_other() -> None:
+    turn = Turn()
+    asked = msgspec.json.encode({"livegate": {"tool": {"id": "a", "name": "f", "args": {}}}})
+    turn.on_server(frame.NOTICE | frame.TOOL, asked, 3.0)
+    assert turn.calls == {"a": 3.0}
+    told = msgspec.json.encode({"livegate": {"tool": {"id": "a", "response": {}, "ms": 5}}})
+    turn.on_server(frame.NOTICE | frame.TOOL, told, 4.0)
+    assert turn.calls == {}

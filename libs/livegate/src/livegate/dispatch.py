@@ -37,14 +37,22 @@ class Offer(NamedTuple):
         return cls(bytes.fromhex(session.decode()), int(epoch), mailbox)
 
 
+class ToolInfo(msgspec.Struct, frozen=True):
+    """A tool that a worker runs, for those who may ask for it."""
+
+    name: str
+    description: str
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker says of itself every second. `broker` and `upstream` are None while the last
-    answer or connect was good (or there was none), else what was wrong.
+    answer or connect was good (or there was none), else what was wrong; `tools`: what it runs.
     """
 
     free_slots: int
     broker: str | None = None
     upstream: str | None = None
+    tools: list[ToolInfo] = []
 
 
 _reports = msgspec.json.Decoder(Report)

@@ -60,6 +60,9 @@ WORKER_QUOTA_SLOTS = Gauge(
 WORKER_ADMISSIONS = Counter(
     "livegate_worker_admissions_total", "Sessions by what the quota said", ["outcome"]
 )
+WORKER_TOOL_CALLS = Counter(
+    "livegate_worker_tool_calls_total", "Calls of the gateway's tools by outcome", ["outcome"]
+)
 
 # Token broker
 BROKER_MINTS = Counter("livegate_broker_mints_total", "Tokens minted by outcome", ["outcome"])

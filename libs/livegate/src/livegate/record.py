@@ -21,7 +21,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `setup_complete` the Live API's first answer, once it came; `away_s` how long the session waits
     for its client to come back (0: it ends with its client's connection); `calls` (their ids) and
     `speaking` what the client has heard begin and not end; `user` whose session it is; `location`
-    where the handle is good, "" while nobody knows.
+    where the handle is good, "" while nobody knows; `tools` of the gateway that it wants.
     """
 
     setup: msgspec.Raw
@@ -33,6 +33,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     speaking: bool = False
     user: str = ""
     location: str = ""
+    tools: tuple[str, ...] = ()
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):

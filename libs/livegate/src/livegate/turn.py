@@ -25,10 +25,20 @@ class _Content(msgspec.Struct, rename="camel"):
     input_transcription: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Told(msgspec.Struct):
+    id: str = ""
+    response: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Notice(msgspec.Struct):
+    tool: _Told | None = None
+
+
 class _FromServer(msgspec.Struct, rename="camel"):
     server_content: _Content = msgspec.field(default_factory=_Content)
     tool_call: _Calls = msgspec.field(default_factory=_Calls)
     tool_call_cancellation: _Cancellation = msgspec.field(default_factory=_Cancellation)
+    livegate: _Notice = msgspec.field(default_factory=_Notice)
 
 
 class _Responses(msgspec.Struct):
@@ -128,6 +138,11 @@ class Turn:
             self._spoke_at = self._asked_at = None
         for cancelled in message.tool_call_cancellation.ids:
             self.calls.pop(cancelled, None)
+        told = message.livegate.tool
+        if told is not None and told.response is msgspec.UNSET:
+            self.calls[told.id] = now
+        elif told is not None:
+            self.calls.pop(told.id, None)
         heard = message.server_content.input_transcription is not msgspec.UNSET
         if heard and not self.speaking and now - self._completed_at > TRAILING_S:
             self._asked_at = self._asked_at or now

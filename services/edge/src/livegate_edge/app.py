@@ -89,6 +89,30 @@ def usage_of(gateway: Gateway) -> Endpoint:
     return api_usage
 
 
+def tools_of(gateway: Gateway) -> Endpoint:
+    """`/api/tools`: the workers' tools, which a `livegate.v1` client may ask for."""
+
+    async def api_tools(_: Request) -> Response:
+        reports = (await gateway.status())[1]
+        found = {tool.name: tool for report in reports for tool in report.tools}
+        body = msgspec.json.encode({"tools": [found[name] for name in sorted(found)]})
+        headers = {"Cache-Control": "no-store"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    return api_tools
+
+
+def prices_of(gateway: Gateway) -> Endpoint:
+    """`/api/prices`: what tokens cost, as the gateway counts."""
+    body = msgspec.json.encode(gateway.prices)
+
+    async def api_prices(_: Request) -> Response:
+        headers = {"Cache-Control": "no-store"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    return api_prices
+
+
 def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
     """The app for `PORT`."""
     config = msgspec.json.encode(describe(settings))
@@ -155,6 +179,8 @@ def create_app(settings: EdgeSettings, gateway: Gateway) -> ASGIApp:
             Route("/api/config", api_config),
             Route("/api/me", api_me),
             Route("/api/status", api_status),
+            Route("/api/prices", door.for_users(prices_of(gateway))),
+            Route("/api/tools", door.for_users(tools_of(gateway))),
             Route("/api/usage", door.for_users(usage_of(gateway))),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

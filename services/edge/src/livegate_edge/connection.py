@@ -22,6 +22,7 @@ from livegate_edge.incoming import Incoming, Rejected
 from livegate_edge.limits import Limited, deny, limited
 from livegate_edge.outputs import (
     Finish,
+    Marked,
     Notice,
     OfferSession,
     Output,
@@ -329,11 +330,11 @@ class ClientConnection:
         now = self._setup_at = self._loop.time()
         sealed = told.token or (self._resumption and self._resumption.handle)
         if sealed:
-            await self._come_back(setup, sealed, told.ack)
+            await self._come_back(setup, sealed, told)
             return
         session_id = secrets.token_bytes(16)
         await self._begin(session_id)
-        self._session = self._new_session(session_id, setup)
+        self._session = self._new_session(session_id, setup, told.tools)
         metrics.EDGE_SESSIONS.inc()
         session = self.link.session.hex()
         log.info("session begun", session=session, user=self.user.id, path=self._scope["path"])
@@ -353,7 +354,9 @@ class ClientConnection:
             return notices.FromClient()
         return notices.read(message.livegate)
 
-    def _new_session(self, session: bytes, setup: msgspec.Raw) -> EdgeSession:
+    def _new_session(
+        self, session: bytes, setup: msgspec.Raw, tools: tuple[str, ...]
+    ) -> EdgeSession:
         may_return = self._livegate_v1 or self._resumption is not None
         self._downlink.tells = may_return and not self._livegate_v1
         return EdgeSession(
@@ -368,9 +371,10 @@ class ClientConnection:
             and self._resumption is not None
             and bool(self._resumption.transparent),
             user=self.user.id,
+            tools=tools,
         )
 
-    async def _come_back(self, setup: msgspec.Raw, sealed: str, has: int) -> None:
+    async def _come_back(self, setup: msgspec.Raw, sealed: str, told: notices.FromClient) -> None:
         try:
             ticket = self._gateway.tickets.open(sealed, self.user.id)
         except TicketError as error:
@@ -381,7 +385,7 @@ class ClientConnection:
         claim = await self._claim(ticket)
         if not self._gateway.supersede(ticket.session, claim.epoch if claim else ticket.epoch):
             raise Rejected(Closing.of(Close.SUPERSEDED))
-        session = self._new_session(ticket.session, setup)
+        session = self._new_session(ticket.session, setup, told.tools)
         self._session = session
         self._gateway.exchange.join(self)
         self._gateway.limits.holds(self.user.id, ticket.session)
@@ -396,7 +400,7 @@ class ClientConnection:
             claim.owner if claim else None,
             released=ticket.released,
             handle=ticket.handle,
-            has=has,
+            has=told.ack,
             fresh=secrets.token_bytes(16),
             location=ticket.location,
         )
@@ -448,9 +452,13 @@ class ClientConnection:
         try:
             told = self._notice_of(message)
             self.session.acknowledged(told.ack)
-            return self.session.skip_to(told.next, now)
+            skipped = self.session.skip_to(told.next, now)
         except ValueError as error:
             raise Rejected(Closing.of(Close.BAD_MESSAGE, f"livegate: {error}")) from None
+        if not told.mark:
+            return skipped
+        self._notice(mark={"n": told.mark})
+        return [*skipped, *self.session.mark(told.mark, now)]
 
     # Downlink
 
@@ -463,6 +471,10 @@ class ClientConnection:
                     self._relay(output)
                 case Notice():
                     self._notice(state=output.state)
+                case Marked():
+                    times = {"worker_ms": output.worker_ms, "model_ms": output.model_ms}
+                    known = {name: ms for name, ms in times.items() if ms is not None}
+                    self._notice(mark={"n": output.n} | known)
                 case Saved():
                     self._saved(output)
                 case Rename():

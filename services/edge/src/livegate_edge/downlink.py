@@ -126,6 +126,11 @@ class Downlink:
         """What to write of it."""
         if relay.kinds & frame.SKIP:
             return
+        if relay.kinds & frame.NOTICE:
+            # It has a number that its client does not count: the next message says its own.
+            if self._numbered:
+                yield relay.payload
+            return
         if self._numbered and relay.kinds != NOTICE:
             if relay.seq != self.next:
                 yield notices.notice(next=relay.seq)

@@ -7,18 +7,22 @@ from livegate.envelope import UNREADABLE, MessageError
 from msgspec import Meta
 
 Number = Annotated[int, Meta(ge=0, lt=2**32)]
+Name = Annotated[str, Meta(max_length=128)]
 
 
 class FromClient(msgspec.Struct, frozen=True):
     """What a `livegate.v1` client says under the key `livegate`.
 
     `token` of the session that it comes back to; `ack`: it has all messages up to that number;
-    `next`: the number of its own next message, 0 if that is as expected.
+    `next`: the number of its own next message, 0 if that is as expected; `tools`: those of the
+    gateway's that the model may call; `mark`: what it said ends here (0: it does not).
     """
 
     token: str = ""
     ack: Number = 0
     next: Number = 0
+    mark: Number = 0
+    tools: Annotated[tuple[Name, ...], Meta(max_length=128)] = ()
 
 
 _from_client = msgspec.json.Decoder(FromClient)

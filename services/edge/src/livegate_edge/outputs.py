@@ -23,6 +23,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """What the owner says of the client's mark `n`: `worker_ms`, to it and back; `model_ms`, from
+    its arrival there to the model's first content.
+    """
+
+    n: int
+    worker_ms: float | None = None
+    model_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """A handle covers the client's messages up to the uplink number `released`; `index`: the same
     counted in its messages on this connection, the setup being 0.
@@ -77,6 +88,7 @@ Output = (
     Outgoing
     | Relay
     | Notice
+    | Marked
     | SendTo
     | Saved
     | Resumed

@@ -9,7 +9,7 @@ a ticket: the session is JOINING until its owner has answered or is found to be 
 from enum import Enum
 
 import msgspec
-from livegate import frame, record
+from livegate import frame, marks, record
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
@@ -17,6 +17,7 @@ from livegate.turn import Turn
 
 from livegate_edge.outputs import (
     Finish,
+    Marked,
     Notice,
     OfferSession,
     Output,
@@ -76,13 +77,14 @@ class EdgeSession:
         confirms: bool = False,
         replays: bool = False,
         user: str = "",
+        tools: tuple[str, ...] = (),
     ) -> None:
         """`mailbox`: this edge's; `away_s`: how long it waits for its client to come back;
         `confirms`: the client says what it has (else written is had); `replays`: it sends again
-        what its handle lacks; `user` whose session it is.
+        what its handle lacks; `user` whose session it is; `tools` of the gateway that it wants.
         """
         self.link = Link(session, Sender(), Receiver())
-        self.record = record.Record(setup=setup, away_s=away_s, user=user)
+        self.record = record.Record(setup=setup, away_s=away_s, user=user, tools=tools)
         self.state = State.WAITING
         self._confirms = confirms
         self._replays = replays
@@ -104,6 +106,7 @@ class EdgeSession:
         self._fresh = b""
         self._copies = Copies()
         self._replayed = Replayed()
+        self._marked = (0, 0.0)
 
     # The client
 
@@ -152,6 +155,21 @@ class EdgeSession:
             return []
         self.link.sender.skip_to(number, now)
         return self.link.pump(now)
+
+    def mark(self, number: int, now: float) -> list[Outgoing]:
+        """What the client said ends here: the owner is asked how long things take."""
+        if self.state is not State.OWNED:
+            return []
+        self._marked = (number, now)
+        return [self.link.control(frame.NOTICE, marks.encode(marks.Mark(number)))]
+
+    def _mark_told(self, told: marks.Mark, now: float) -> list[Output]:
+        number, at = self._marked
+        if told.n != number:
+            return []
+        if told.model_ms is None:
+            return [Marked(number, worker_ms=marks.ms(now - at))]
+        return [Marked(number, model_ms=told.model_ms)]
 
     def acknowledged(self, number: int) -> None:
         """The client has all messages up to this number."""
@@ -326,8 +344,8 @@ class EdgeSession:
         self._heard_at = now
         if incoming.kinds & frame.ECHO and incoming.payload:
             outputs.append(self.link.control(frame.ECHO))
-        if incoming.kinds & (frame.WAITING | frame.SLOW):
-            outputs += self._told(incoming.kinds)
+        if incoming.kinds & (frame.WAITING | frame.SLOW | frame.NOTICE):
+            outputs += self._told(incoming, now)
         if self.link.accept(incoming):
             outputs += self._downlink(incoming, now)
         outputs += self.link.pump(now)
@@ -335,8 +353,11 @@ class EdgeSession:
             outputs += self._forget()
         return outputs
 
-    def _told(self, kinds: int) -> list[Output]:
+    def _told(self, incoming: frame.Frame, now: float) -> list[Output]:
         """What the owner says of how things go."""
+        kinds = incoming.kinds
+        if kinds & frame.NOTICE and not incoming.seq:
+            return self._mark_told(marks.decode(incoming.payload), now)
         if kinds & frame.SLOW and not self.away:
             return [Finish(Closing.of(Close.SLOW_CLIENT))]
         if kinds & frame.WAITING and not self._waits:

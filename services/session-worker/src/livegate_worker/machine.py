@@ -13,15 +13,15 @@ edge takes the client over.
 from enum import Enum
 
 import msgspec
-from livegate import envelope, frame, record
+from livegate import envelope, frame, marks, record
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
 from livegate.turn import Turn
 
-from livegate_worker import session_updates
+from livegate_worker import session_updates, tool_calls
 from livegate_worker.outbox import Entry, Outbox
-from livegate_worker.outputs import CloseUpstream, Connect, Output, Used
+from livegate_worker.outputs import CloseUpstream, Connect, EndTools, Output, RunTool, Used
 from livegate_worker.presence import Presence
 from livegate_worker.retry import Retry
 
@@ -60,6 +60,10 @@ UNSETTLING = frame.AUDIO | frame.CONTENT | frame.TOOL | frame.TURN_COMPLETE
 """What the model says that only the next handle covers."""
 
 
+TOOL_NOTICE = frame.NOTICE | frame.TOOL
+"""Both ends read from it which calls are open."""
+
+
 class State(Enum):
     """Where the session is in its life at this worker."""
 
@@ -77,6 +81,7 @@ class Session:
 
     `resumable`: whether the upstream gives handles. `holds`: whether its tool calls are blocking.
     `queues`: whether a new session may wait for a place after the upstream's quota refused it.
+    `tools`: the gateway's own that were declared on the upstream connection.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Session:
         self.resumes = 0
         self.holds = False
         self.queues = False
+        self.tools: frozenset[str] = frozenset()
         self._mailbox = own_mailbox
         self._edge = edge
         self._former_edge = b""
@@ -120,6 +126,7 @@ class Session:
         self._last_seq = 0
         self._unrecorded_bytes = 0
         self._entry: Entry | None = None
+        self._mark: tuple[int, float] | None = None
 
     # The bus
 
@@ -145,15 +152,29 @@ class Session:
         if incoming.kinds & frame.AWAY:
             self._lose_client(now)
         self._heard_at = now
-        if incoming.kinds & frame.ECHO:
-            answer = self.link.control(frame.ECHO)
-            outputs += [answer] if incoming.payload else self._assured()
+        if incoming.kinds & (frame.ECHO | frame.NOTICE):
+            outputs += self._asked(incoming, now)
         if self.link.accept(incoming):
             outputs += self._uplink(incoming, now)
         outputs += self.link.pump(now)
         if self.state is State.ENDING and self.link.sender.received >= self._last_seq:
             outputs += self._end(None)
         return outputs
+
+    def _asked(self, incoming: frame.Frame, now: float) -> list[Output]:
+        """What the edge asks: ECHO or, with a mark, NOTICE."""
+        if incoming.kinds & frame.ECHO:
+            answer = self.link.control(frame.ECHO)
+            return [answer] if incoming.payload else self._assured()
+        # A model that is speaking answers something else.
+        number = marks.decode(incoming.payload).n
+        self._mark = None if self._turn.speaking else (number, now)
+        return [self.link.control(frame.NOTICE, incoming.payload)]
+
+    def _answered(self, number: int, at: float, now: float) -> Outgoing:
+        self._mark = None
+        told = marks.Mark(number, marks.ms(now - at))
+        return self.link.control(frame.NOTICE, marks.encode(told))
 
     def _other_epoch(self, incoming: frame.Frame) -> list[Output]:
         if incoming.kinds & frame.FENCE:
@@ -307,6 +328,11 @@ class Session:
     # Upstream
 
     @property
+    def wanted_tools(self) -> tuple[str, ...]:
+        """The gateway's tools that the client asked for."""
+        return self._record.tools if self._record else ()
+
+    @property
     def user(self) -> str:
         """Whose session it is."""
         return self._record.user if self._record else ""
@@ -391,12 +417,40 @@ class Session:
         if kinds & UNSETTLING:
             self._settled = False
             self._client.told(now)
-        outputs += self._downlink(kinds, payload, now)
+            if self._mark is not None and kinds & (frame.AUDIO | frame.CONTENT):
+                outputs.append(self._answered(*self._mark, now))
+        if kinds & frame.TOOL and self.tools:
+            outputs += self._tool_message(kinds, payload, now)
+        else:
+            outputs += self._downlink(kinds, payload, now)
         if kinds & frame.TURN_COMPLETE and self._unrecorded_bytes:
             outputs += self._push_record(now)
         if self.link.sender.kept_bytes > self._downlink_bytes:
             outputs += self._untaken(now)
         return outputs
+
+    def _tool_message(self, kinds: int, payload: bytes, now: float) -> list[Output]:
+        """Calls of the gateway's own tools are not for the client to answer."""
+        outputs: list[Output] = []
+        split = tool_calls.split(payload, self.tools)
+        for call in split.calls:
+            outputs += self._downlink(TOOL_NOTICE, tool_calls.asked(call), now)
+            outputs.append(RunTool(call))
+        if split.cancelled:
+            outputs.append(EndTools(split.cancelled))
+        if split.rest is not None:
+            outputs += self._downlink(kinds, split.rest, now)
+        return outputs
+
+    def tool_answered(
+        self, call: tool_calls.Call, response: msgspec.Raw, ms: int, now: float
+    ) -> list[Output]:
+        """A tool's answer, for the model and the client; of a call that was cut it counts not."""
+        if self.state is not State.LIVE or call.id not in self._turn.calls:
+            return []
+        payload = tool_calls.tool_response(call, response)
+        self._outbox.inject(frame.TOOL, payload, self.link.receiver.accepted, now)
+        return self._downlink(TOOL_NOTICE, tool_calls.answered(call, response, ms), now)
 
     def _untaken(self, now: float) -> list[Output]:
         if not self._away_s or self.link.sender.kept_bytes > 2 * DOWNLINK_BYTES:

@@ -110,10 +110,13 @@ class Outbox:
     def reconnected(self, media_before: float) -> list[Entry]:
         """A new upstream connection: what is not saved is sent again, before what waits.
 
-        Media queued before `media_before` is not worth it. Returns what was dropped before it was
-        ever sent: the caller still has to count it as consumed.
+        Media queued before `media_before` is not worth it, and the gateway's own answers to tool
+        calls were for the connection that asked. Returns what was dropped before it was ever sent:
+        the caller still has to count it as consumed.
         """
-        entries = sorted((*self._sent, *self._waiting), key=lambda entry: entry.seq)
+        everything = (*self._sent, *self._waiting)
+        kept = [entry for entry in everything if not (entry.injected and entry.kinds & frame.TOOL)]
+        entries = sorted(kept, key=lambda entry: entry.seq)
         self._sent.clear()
         self._index = 0
         self._waiting = deque(entry for entry in entries if not _is_old(entry, media_before))

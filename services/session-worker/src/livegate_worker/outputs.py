@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import msgspec
 from livegate.link import Attach, Detach, Forget, Outgoing, SendTo
 
+from livegate_worker.tool_calls import Call
+
 
 @dataclass(frozen=True, slots=True)
 class Connect:
@@ -32,4 +34,29 @@ class Used:
     payload: bytes
 
 
-Output = Outgoing | Connect | CloseUpstream | Used | Forget | SendTo | Attach | Detach
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Run a tool of the gateway's own; its answer is for `Session.tool_answered`."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class EndTools:
+    """Nobody waits for these calls any more; those of others among them are none."""
+
+    ids: list[str]
+
+
+Output = (
+    Outgoing
+    | Connect
+    | CloseUpstream
+    | Used
+    | RunTool
+    | EndTools
+    | Forget
+    | SendTo
+    | Attach
+    | Detach
+)

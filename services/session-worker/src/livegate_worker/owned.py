@@ -11,11 +11,12 @@ from livegate.closes import Close, Closing, classify_upstream
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, SendTo
 
-from livegate_worker import upstreams
+from livegate_worker import tool_calls, upstreams
 from livegate_worker.admission import Admission, FullError
 from livegate_worker.machine import Session, State
-from livegate_worker.outputs import CloseUpstream, Connect, Output, Used
+from livegate_worker.outputs import CloseUpstream, Connect, EndTools, Output, RunTool, Used
 from livegate_worker.tokens import BrokerError
+from livegate_worker.tool_calls import Call
 from livegate_worker.upstream import Upstream, UpstreamError
 from livegate_worker.upstreams import Place
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from livegate_worker.worker import Worker
 
 log = logs.get("session")
+
+TOOLS_AT_ONCE = 4
+"""Of one session's calls; further ones wait."""
 
 UNAUTHORIZED = (401, 403)
 TOO_MANY = 429
@@ -60,6 +64,9 @@ class OwnedSession:
         self._connects: asyncio.Queue[Connect] = asyncio.Queue(1)
         self._over = asyncio.Event()
         self._close_upstream = asyncio.Event()
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._calls_group: asyncio.TaskGroup | None = None
+        self._call_places = asyncio.Semaphore(TOOLS_AT_ONCE)
 
     @property
     def link(self) -> Link:
@@ -177,8 +184,11 @@ class OwnedSession:
             try:
                 if not self._machine.may_connect(order):
                     continue
+                with_tools, self._machine.tools = tool_calls.declare(
+                    order.setup, self._machine.wanted_tools, self._worker.toolbox.tools
+                )
                 setup = upstreams.compose_setup(
-                    order.setup,
+                    with_tools,
                     target,
                     resumable=self._worker.settings.resumable,
                     handle=order.handle,
@@ -258,11 +268,14 @@ class OwnedSession:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write_when_unblocked(upstream))
                 closer = group.create_task(self._close_when_told(upstream))
+                self._calls_group = group
                 await upstream.read(self._heard)
                 writer.cancel()
                 closer.cancel()
+                # Who asked is gone: a call belongs to its connection.
+                self._end_tools(list(self._calls))
         finally:
-            self._upstream = None
+            self._upstream = self._calls_group = None
         if self._close_upstream.is_set():
             return None
         metrics.WORKER_UPSTREAM_CLOSES.labels(str(upstream.close_code)).inc()
@@ -270,6 +283,22 @@ class OwnedSession:
 
     def _heard(self, message: bytes) -> None:
         self._apply(self._machine.on_upstream(message, self._now))
+
+    def _run_tool(self, call: Call) -> None:
+        if self._calls_group is not None and call.id not in self._calls:
+            self._calls[call.id] = self._calls_group.create_task(self._call(call))
+
+    def _end_tools(self, ids: list[str]) -> None:
+        for name in ids:
+            call = self._calls.pop(name, None)
+            if call is not None:
+                call.cancel()
+
+    async def _call(self, call: Call) -> None:
+        async with self._call_places:
+            answer = await self._worker.toolbox.call(call.name, call.args)
+        self._calls.pop(call.id, None)
+        self._apply(self._machine.tool_answered(call, answer.response, answer.ms, self._now))
 
     def _write(self) -> None:
         """Write what may go upstream now."""
@@ -305,7 +334,7 @@ class OwnedSession:
         if self._worker.exchange.bus.lapsed:
             self._apply(self._machine.lapsed())
 
-    def _apply(self, outputs: Iterable[Output]) -> None:  # noqa: C901, a case an output
+    def _apply(self, outputs: Iterable[Output]) -> None:  # noqa: C901, PLR0912, a case an output
         exchange = self._worker.exchange
         for output in outputs:
             if isinstance(output, tuple):
@@ -325,6 +354,10 @@ class OwnedSession:
                 self._connects.put_nowait(output)
             elif isinstance(output, Used):
                 self._worker.counting.used(self._machine.user, self._model, output.payload)
+            elif isinstance(output, RunTool):
+                self._run_tool(output.call)
+            elif isinstance(output, EndTools):
+                self._end_tools(output.ids)
             elif isinstance(output, CloseUpstream):
                 self._close_upstream.set()
             elif isinstance(output, Forget):

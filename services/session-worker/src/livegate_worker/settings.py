@@ -71,6 +71,14 @@ class WorkerSettings(LedgerSettings):
     drain_s: float = Field(
         6, ge=0, description="after SIGTERM, for quiet moments in which sessions are handed over"
     )
+    tools_dir: Path | None = Field(
+        None, description="a folder of Python files whose functions models may call"
+    )
+    tool_timeout_s: float = Field(
+        8, gt=0, le=60, description="so long a tool may take; a blocking model waits 10 s at most"
+    )
+    tool_calls: int = Field(4, gt=0, description="tools that run at once in this worker")
+    tool_memory_mb: int = Field(512, ge=64, description="address space of one tool's process")
     max_upstream_message_bytes: int = Field(16 << 20, gt=0, description="from the Live API")
 
     @field_validator("live_upstream")
@@ -81,6 +89,11 @@ class WorkerSettings(LedgerSettings):
         if _is_url(value, "ws", "wss"):
             return value.rstrip("/")
         raise ValueError("use simulator, vertex, developer or a ws:// or wss:// URL")
+
+    @field_validator("tools_dir", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
 
     @field_validator("broker_url")
     @classmethod

@@ -8,7 +8,7 @@ from functools import partial
 
 from livegate import keys, logs, metrics, prices
 from livegate.closes import Close, Closing
-from livegate.dispatch import Dispatch, Offer, Report
+from livegate.dispatch import Dispatch, Offer, Report, ToolInfo
 from livegate.exchange import Exchange
 from livegate.ledger import Ledger
 from livegate.ownership import REGISTER_S, Owned, Ownership
@@ -21,6 +21,7 @@ from livegate_worker.owned import OwnedSession
 from livegate_worker.quota import Quota
 from livegate_worker.settings import WorkerSettings
 from livegate_worker.tokens import BrokerError, Tokens
+from livegate_worker.toolbox import Toolbox
 from livegate_worker.upstreams import Place
 
 TAKE_WAIT_S = 1
@@ -51,6 +52,7 @@ class Worker:
         self._seen: set[Place] = set()
         self._ledger = Ledger(settings.ledger)
         self.counting = Counting(self._ledger, self.process_id, prices.load(settings.prices_file))
+        self.toolbox = Toolbox(settings)
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
         self._sessions: dict[bytes, OwnedSession] = {}
@@ -71,7 +73,9 @@ class Worker:
     @property
     def free_slots(self) -> int:
         """Sessions that this worker could take now."""
-        return 0 if self._draining else self.settings.slots - len(self._sessions)
+        if self._draining or not self.toolbox.looked.is_set():
+            return 0
+        return self.settings.slots - len(self._sessions)
 
     @property
     def not_ready(self) -> list[str]:
@@ -125,6 +129,7 @@ class Worker:
                 group.create_task(self._report())
                 group.create_task(self._register())
                 group.create_task(self.counting.run())
+                group.create_task(self.toolbox.run())
                 if self._tokens is not None:
                     group.create_task(self._keep_token(self._tokens))
                 await self._take(group)
@@ -167,6 +172,7 @@ class Worker:
             return False
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
+        await self.toolbox.looked.wait()  # a session that is taken over has them declared
         while not self._draining:
             await self._slots.acquire()
             offer = None
@@ -258,6 +264,7 @@ class Worker:
                 free_slots=self.free_slots,
                 broker=self._tokens.problem if self._tokens else None,
                 upstream=self._upstream_problem,
+                tools=[ToolInfo(t.name, t.description) for t in self.toolbox.tools.values()],
             )
             try:
                 async with asyncio.timeout(REDIS_TIMEOUT_S):
