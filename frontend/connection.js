@@ -87,6 +87,14 @@ export class Connection {
     else this.#drain();
   }
 
+  /**
+   * Says something that isn't the conversation's: now, or not at all.
+   * @param {object} notice
+   */
+  tell(notice) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(notice));
+  }
+
   /** What was sent so far is being answered: a session that begins anew doesn't need it. */
   answered() {
     this.#conversation.uplink.answered();

@@ -59,6 +59,21 @@ export async function fetchMe() {
   return fetchJson("api/me", false);
 }
 
+/**
+ * @returns {Promise<{name: string, description: string}[] | null>} the tools that the gateway runs
+ */
+export async function fetchTools() {
+  const answer = await fetchJson("api/tools", false);
+  return answer?.tools ?? null;
+}
+
+/**
+ * @returns {Promise<import("./cost.js").Prices | null>} what tokens cost
+ */
+export async function fetchPrices() {
+  return fetchJson("api/prices", false);
+}
+
 /** Signs out, if the gateway can be reached. */
 export async function signOut() {
   try {

@@ -16,6 +16,7 @@ import { Session } from "./session.js";
 import { Settings } from "./settings.js";
 import { S } from "./strings.js";
 import { survive } from "./survive.js";
+import { Toolbelt } from "./toolbelt.js";
 import { TranscriptView } from "./transcript-view.js";
 import { Transcript } from "./transcript.js";
 import { View } from "./view.js";
@@ -27,6 +28,7 @@ const ASK_AGAIN_MS = 4000;
 class App {
   #view;
   #config;
+  #toolbelt;
   #account = new AccountView((me) => {
     if (me && !me.signed_in) this.#receive({ type: "stop" });
     if (me) this.showMe(me);
@@ -57,6 +59,7 @@ class App {
    * @param {import("./gateway.js").Me} me
    */
   constructor(view, config, me) {
+    this.#toolbelt = new Toolbelt(() => this.#connection, config.limits.audio_chunk_ms);
     this.#view = view;
     this.#config = config;
     this.#settings = new Settings(config, (name) => this.#media.prefer(name));
@@ -66,6 +69,7 @@ class App {
     this.#media = new Media(config.limits, () => this.#settings.prefs, {
       send: (kind, message) => this.#sendMedia(kind, message),
       mic: (mic) => this.#receive({ type: "mic", mic }),
+      spoke: (level) => this.#toolbelt.spoke(level),
       speaking: (speaking) => this.#receive({ type: "speaking", speaking }),
       showing: (source, facing) => view.showVideo(source, facing),
       problem: (text) => view.notice(text),
@@ -164,7 +168,8 @@ class App {
     this.#choices = this.#settings.choices;
     this.#model = this.#settings.model;
     if (!this.#model) return;
-    this.#connection = this.#dial(protocol.setupMessage(this.#choices, this.#model));
+    const first = protocol.setupMessage(this.#choices, this.#model);
+    this.#connection = this.#dial(this.#toolbelt.begin(first, this.#model));
     this.#tokens = 0;
     this.#transcript.begin();
     this.#view.showUsage(null, 0);
@@ -213,6 +218,7 @@ class App {
   #receive(event) {
     const actions = this.#session.receive(event, performance.now(), Math.random());
     for (const action of actions) this.#carryOut(action);
+    this.#toolbelt.receive(event);
     this.#show();
   }
 

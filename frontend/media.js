@@ -19,6 +19,8 @@ import { Video } from "./video.js";
  * @typedef {Object} MediaEvents
  * @property {(kind: "audio" | "video" | "control", message: object) => void} send
  * @property {(mic: "off" | "asking" | "on") => void} mic
+ * @property {(level: number | null) => void} spoke a chunk was sent, this loud (root mean square);
+ *   null: the key to talk was released
  * @property {(speaking: boolean) => void} speaking
  * @property {(source: import("./video.js").Source | null, facing: "user" | "environment") => void} showing
  * @property {(text: string) => void} problem what happened, and what to do
@@ -186,8 +188,9 @@ export class Media {
     this.#captured++;
     this.#userMeter.set(this.#pushing && !this.#push.held ? 0 : level);
     this.recording.said(pcm, this.#in_hz, now_s());
-    if (this.#pushing) this.#say(this.#push.heard(base64));
-    else this.#events.send("audio", protocol.audioMessage(base64, this.#in_hz));
+    if (this.#pushing) return this.#say(this.#push.heard(base64));
+    this.#events.send("audio", protocol.audioMessage(base64, this.#in_hz));
+    this.#events.spoke(level);
   }
 
   /** @param {import("./push.js").Part[]} parts */
@@ -196,6 +199,7 @@ export class Media {
       if (part === "start") this.#events.send("control", protocol.activityStartMessage());
       else if (part === "end") this.#events.send("control", protocol.activityEndMessage());
       else this.#events.send("audio", protocol.audioMessage(part.audio, this.#in_hz));
+      if (part === "end") this.#events.spoke(null);
     }
   }
 

@@ -6,6 +6,8 @@
  * `livegate.v1` notices, which sit under the one key `livegate`.
  */
 
+import { tokensOf } from "./cost.js";
+
 /**
  * @typedef {{data: string, rate_hz: number}} AudioData base64 PCM16
  *
@@ -19,12 +21,17 @@
  * @property {number} [next] the number of the next server message; 0: what follows has none
  * @property {boolean} [recovered] the answer to a resume: nothing of what the server said is missing
  * @property {{ends_in_s: number}} [sign_in] it has expired; a connection with a new one goes on
+ * @property {{n: number, worker_ms?: number, model_ms?: number}} [mark] on a mark of the client's
+ * @property {{id: string, name: string, args?: Record<string, unknown>, response?: unknown, ms?: number}} [tool]
+ *   the model calls one of the gateway's tools; with `response`, that has answered
  * @property {number} [resend] with it: the first client message that the gateway lacks
  *
  * @typedef {Object} Usage
  * @property {number} prompt tokens
  * @property {number} reply tokens
  * @property {number} total tokens
+ * @property {Record<string, number>} input tokens by modality
+ * @property {Record<string, number>} output the same
  *
  * @typedef {{kind: "notice", notice: Notice}
  *   | {kind: "ready", session: string}
@@ -150,11 +157,11 @@ function realtimeConfig({ input, speechStart, speechEnd, silence_ms }) {
  * @param {Model} model
  * @returns {{setup: {setup: object}, history: object}}
  */
-export function withHistory({ setup }, turns, model) {
+export function withHistory({ setup, ...beside }, turns, model) {
   const anew = model.needs_history_config;
   const historyConfig = { initialHistoryInClientContent: true };
   return {
-    setup: { setup: anew ? { ...setup, historyConfig } : setup },
+    setup: { ...beside, setup: anew ? { ...setup, historyConfig } : setup },
     history: {
       clientContent: {
         turns: turns.map(({ role, text }) => ({ role, parts: [{ text }] })),
@@ -231,13 +238,21 @@ export function nextMessage(n) {
 }
 
 /**
+ * What the person said ends here: the gateway says how long things take.
+ * @param {number} n
+ */
+export function markMessage(n) {
+  return { livegate: { mark: n } };
+}
+
+/**
  * The first message of a connection that goes on with a session.
- * @param {{setup: object}} setup as the session began
+ * @param {{setup: object, livegate?: object}} setup as the session began
  * @param {string} token the newest
  * @param {number} ack the number of the last server message that arrived; 0: none
  */
 export function resumeMessage(setup, token, ack) {
-  return { ...setup, livegate: { token, ack } };
+  return { ...setup, livegate: { ...setup.livegate, token, ack } };
 }
 
 /**
@@ -353,7 +368,8 @@ function otherFacts(message) {
 function usage(metadata) {
   const prompt = Number(metadata.promptTokenCount ?? 0);
   const reply = Number(metadata.responseTokenCount ?? metadata.candidatesTokenCount ?? 0);
-  return { prompt, reply, total: Number(metadata.totalTokenCount ?? prompt + reply) };
+  const total = Number(metadata.totalTokenCount ?? prompt + reply);
+  return { prompt, reply, total, ...tokensOf(metadata) };
 }
 
 /**

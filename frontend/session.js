@@ -229,11 +229,6 @@ export class Session {
         return [{ do: "turnComplete" }];
       case "usage":
         return [{ do: "usage", usage: fact.usage }];
-      case "toolCall":
-        return fact.calls.map(({ name }) => ({
-          do: "note",
-          text: `The model asked for the tool “${name}”, which this page doesn't have.`,
-        }));
       case "goAway":
         return fact.timeLeft_s === null
           ? []

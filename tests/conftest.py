@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,9 +54,10 @@ class Gateway:
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """`TLS=1 livegate run` in an empty folder, ready; stopped as by Ctrl-C, with exit code 0."""
+    """`TLS=1 livegate run` in a folder of its own, ready; stopped as by Ctrl-C, with exit code 0."""
     folder = tmp_path_factory.mktemp("gateway")
     port, tls_port = free_port(), free_port()
+    shutil.copytree(FRONTEND.parent / "tools", folder / "tools")
     log = folder / "output.log"
     env = os.environ | {
         "PORT": str(port),

@@ -43,6 +43,8 @@ def test_ports_and_addresses_fit_together() -> None:
     assert planned["worker-1"].env["ADMIN_PORT"] == "7"
     assert planned["worker-2"].env["ADMIN_PORT"] == "8"
     worker = planned["worker-1"].env
+    assert worker["TOOLS_DIR"] == "tools"
+    assert "TOOLS_DIR" not in planned["edge"].env
     assert worker["BROKER_URL"] == f"http://127.0.0.1:{planned['token-broker'].env['PORT']}"
     assert worker["SIMULATOR_URL"] == f"ws://127.0.0.1:{planned['simulator'].env['PORT']}"
     listening = [planned[name].env for name in ("edge", "token-broker", "simulator")]

@@ -43,7 +43,7 @@ const TABLE = [
       { kind: "interrupted" },
       { kind: "text", text: "x" },
       { kind: "turnComplete", reason: "" },
-      { kind: "usage", usage: { prompt: 0, reply: 0, total: 3 } },
+      { kind: "usage", usage: { prompt: 0, reply: 0, total: 3, input: {}, output: {} } },
     ],
   ],
   [
@@ -67,12 +67,12 @@ const TABLE = [
   [
     "Vertex' usage",
     { usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 7, totalTokenCount: 12 } },
-    [{ kind: "usage", usage: { prompt: 5, reply: 7, total: 12 } }],
+    [{ kind: "usage", usage: { prompt: 5, reply: 7, total: 12, input: unspecified(5), output: unspecified(7) } }],
   ],
   [
     "the Developer API's usage, int64 as text",
     { usageMetadata: { promptTokenCount: "5", responseTokenCount: "7" } },
-    [{ kind: "usage", usage: { prompt: 5, reply: 7, total: 12 } }],
+    [{ kind: "usage", usage: { prompt: 5, reply: 7, total: 12, input: unspecified(5), output: unspecified(7) } }],
   ],
   [
     "tool calls",
@@ -91,6 +91,11 @@ for (const [name, message, facts] of TABLE) {
     assert.deepEqual(protocol.parse(JSON.stringify(message)), { facts, counted: true });
     assert.deepEqual(protocol.parse(JSON.stringify(message, null, 2)), { facts, counted: true });
   });
+}
+
+/** Tokens that no bill itemises. */
+function unspecified(n) {
+  return { MODALITY_UNSPECIFIED: n };
 }
 
 test("parse: a notice is the gateway's own and doesn't count for acks", () => {

@@ -145,13 +145,6 @@ test("the gateway's notices: resuming is said until it is over", () => {
   assert.equal(says(), "Moved to another server");
 });
 
-test("a tool call is told, not answered", () => {
-  const { feed } = live();
-  const actions = feed(fact("toolCall", { calls: [{ id: "1", name: "weather", args: {} }] }));
-  assert.deepEqual(names(actions), ["note"]);
-  assert.match(actions[0].text, /weather/);
-});
-
 test("usage and goAway are passed on; facts of no concern do nothing", () => {
   const { feed } = live();
   const usage = { prompt: 1, reply: 2, total: 3 };

@@ -107,8 +107,13 @@ def programs(
             else:
                 broker["GOOGLE_APPLICATION_CREDENTIALS"] = str(files.service_account)
         planned.append(Program("token-broker", _python("livegate_broker"), common | broker))
+    tools = {"TOOLS_DIR": environ.get("TOOLS_DIR", "tools")}  # beside what is run; may be missing
     planned += [
-        Program(f"worker-{number}", _python("livegate_worker"), common | {"ADMIN_PORT": str(port)})
+        Program(
+            f"worker-{number}",
+            _python("livegate_worker"),
+            common | tools | {"ADMIN_PORT": str(port)},
+        )
         for number, port in enumerate(ports.workers, 1)
     ]
     edge = {

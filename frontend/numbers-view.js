@@ -1,0 +1,123 @@
+// @ts-check
+/** The panel of numbers: latency of the last turn, tokens and cost, and which tools are offered. */
+
+import { element } from "./tool-view.js";
+import { WORDS } from "./tool-words.js";
+
+/** @typedef {keyof typeof WORDS.hops} Hop */
+
+/** Draws into one element. */
+export class NumbersView {
+  #latency = element("div", "numbers");
+  #usage = element("div", "numbers");
+  #tools = element("fieldset", "numbers numbers-tools");
+
+  /**
+   * @param {HTMLElement} root
+   * @param {HTMLButtonElement} button opens and closes it
+   */
+  constructor(root, button) {
+    root.append(
+      element("h2", "", WORDS.latency),
+      this.#latency,
+      element("h2", "", WORDS.usage),
+      this.#usage,
+      this.#tools,
+    );
+    this.#latency.dataset.testid = "latency";
+    this.#usage.dataset.testid = "cost";
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      root.hidden = !root.hidden;
+      button.ariaExpanded = String(!root.hidden);
+    });
+    this.showLatency(null);
+    this.#usage.append(element("p", "hint", WORDS.noUsage));
+  }
+
+  /** @param {import("./latency.js").Turn | null} turn */
+  showLatency(turn) {
+    if (!turn) {
+      this.#latency.replaceChildren(element("p", "hint", WORDS.noTurn));
+      return;
+    }
+    const list = element("dl", "hops");
+    for (const hop of /** @type {Hop[]} */ (Object.keys(WORDS.hops))) {
+      const typed = hop === "total_ms" && !turn.spoken;
+      const ms = turn[hop];
+      const value = element("dd", "", ms === null ? "–" : WORDS.took(ms));
+      value.dataset.hop = hop;
+      list.append(element("dt", "", typed ? WORDS.typedTotal : WORDS.hops[hop]), value);
+    }
+    this.#latency.replaceChildren(list, element("p", "hint", WORDS.between));
+  }
+
+  /**
+   * @param {{rows: import("./cost.js").Row[], cost: number | null}} bill
+   * @param {number} total tokens
+   * @param {import("./cost.js").Prices | null} prices
+   */
+  showUsage({ rows, cost }, total, prices) {
+    if (rows.length === 0) {
+      this.#usage.replaceChildren(element("p", "hint", WORDS.noUsage));
+      return;
+    }
+    const table = document.createElement("table");
+    const head = table.createTHead().insertRow();
+    for (const column of WORDS.columns) {
+      const cell = element("th", "", column);
+      cell.setAttribute("scope", "col");
+      head.append(column ? cell : document.createElement("td"));
+    }
+    const body = table.createTBody();
+    for (const row of rows) {
+      const name = `${WORDS.directions[row.direction]}, ${row.modality.toLowerCase().replaceAll("_", " ")}`;
+      line(body, name, row.tokens, money(row.cost, prices));
+    }
+    line(table.createTFoot(), WORDS.total, total, money(cost, prices));
+    const hint = prices?.placeholder ? [element("p", "hint", WORDS.placeholder)] : [];
+    this.#usage.replaceChildren(table, ...hint);
+  }
+
+  /**
+   * @param {{name: string, description: string, where: "page" | "server", on: boolean}[]} tools
+   * @param {(name: string, on: boolean) => void} changed
+   */
+  showTools(tools, changed) {
+    const rows = tools.map(({ name, description, where, on }) => {
+      const label = element("label", "tool-switch");
+      const input = document.createElement("input");
+      input.type = "checkbox";
+      input.checked = on;
+      input.name = name;
+      input.addEventListener("change", () => changed(name, input.checked));
+      const text = element("span", "", name);
+      text.append(element("small", "hint", `${description.split("\n")[0]} (${WORDS.where[where]})`));
+      label.append(input, text);
+      return label;
+    });
+    this.#tools.replaceChildren(element("legend", "", WORDS.offered), ...rows, element("p", "hint", WORDS.later));
+  }
+}
+
+/**
+ * @param {HTMLTableSectionElement} section
+ * @param {string} name
+ * @param {number} tokens
+ * @param {string} cost
+ */
+function line(section, name, tokens, cost) {
+  const row = section.insertRow();
+  const head = element("th", "", name);
+  head.setAttribute("scope", "row");
+  row.append(head, element("td", "", tokens.toLocaleString("en")), element("td", "cost", cost));
+}
+
+/**
+ * @param {number | null} cost
+ * @param {import("./cost.js").Prices | null} prices
+ */
+function money(cost, prices) {
+  if (cost === null || !prices) return WORDS.unknown;
+  return `${cost.toFixed(4)} ${prices.currency}`;
+}
