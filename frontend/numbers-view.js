@@ -119,5 +119,7 @@ function line(section, name, tokens, cost) {
  */
 function money(cost, prices) {
   if (cost === null || !prices) return WORDS.unknown;
-  return `${cost.toFixed(4)} ${prices.currency}`;
+  // Little is not nothing.
+  const amount = cost > 0 && cost < 0.0001 ? "< 0.0001" : cost.toFixed(4);
+  return `${amount} ${prices.currency}`;
 }

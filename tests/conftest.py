@@ -54,7 +54,7 @@ class Gateway:
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """`TLS=1 livegate run` in a folder of its own, ready; stopped as by Ctrl-C, with exit code 0."""
+    """`TLS=1 livegate run` in its own folder, ready; stopped as by Ctrl-C, with exit code 0."""
     folder = tmp_path_factory.mktemp("gateway")
     port, tls_port = free_port(), free_port()
     shutil.copytree(FRONTEND.parent / "tools", folder / "tools")
