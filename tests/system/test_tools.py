@@ -20,7 +20,7 @@ from tests.support.stack import Stack, stack
 from tests.system.conftest import PAGE, live
 
 TOOLS = '''
-import asyncio, os, pathlib, subprocess, sys, time
+import asyncio, os, pathlib, socket, subprocess, sys, time
 
 def weather(city: str, days: int = 1) -> dict:
     """The weather in a city."""
@@ -56,17 +56,32 @@ def noisy() -> str:
     sys.stdout.write("x" * 10_000_000)
     return "done"
 
-def hangs(pid_file: str) -> None:
+def hangs(port: int) -> None:
     """It never answers, nor does what it has started."""
     child = subprocess.Popen(["sleep", "600"])
-    pathlib.Path(pid_file).write_text(f"{os.getpid()} {child.pid}")
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(f"{os.getpid()} {child.pid}".encode())
     time.sleep(600)
 
-def secrets() -> dict:
+def _tried(attempt) -> str:
+    try:
+        return str(attempt())
+    except OSError as error:
+        return type(error).__name__
+
+def secrets(secret: str) -> dict:
     """What it can see."""
+    tried = {
+        "secret": _tried(pathlib.Path(secret).read_text),
+        "parent": _tried(pathlib.Path(f"/proc/{os.getppid()}/environ").read_bytes),
+        "beside": _tried(lambda: pathlib.Path(__file__).with_name("new").write_text("x")),
+        "kill": _tried(lambda: os.kill(os.getppid(), 0)),
+        "key": _tried(pathlib.Path(__file__).with_name("weather.key").read_text),
+        "own": _tried(lambda: pathlib.Path("own").write_text("x")),
+    }
     fds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
            if os.path.exists(f"/proc/self/fd/{fd}")]
-    return {"env": sorted(os.environ), "cwd": os.listdir("."), "fds": fds, "group": os.getpgrp()}
+    return {"env": sorted(os.environ), "cwd": os.listdir("."), "fds": fds, "tried": tried}
 '''
 
 MODEL = "gemini-2.0-flash-live-preview-04-09"
@@ -84,6 +99,7 @@ async def system(folder: Path, api: LiveApi) -> AsyncIterator[Stack]:
     tools = folder / "tools"
     tools.mkdir()
     (tools / "all.py").write_text(TOOLS)
+    (tools / "weather.key").write_text("k")
     (tools / "broken.py").write_text("def nothing(: pass")
     env = {"TOOLS_DIR": str(tools), "TOOL_TIMEOUT_S": str(TIMEOUT_S), "SECRET_OF_OURS": "s"}
     async with stack(folder, upstream=api.url, workers=1, env=env) as running:
@@ -216,6 +232,23 @@ async def test_a_tool_that_fails_says_so_to_the_model_and_the_session_goes_on(
         assert await talk.response("last") == {"result": "done"}
 
 
+@contextlib.asynccontextmanager
+async def hanging(talk: Talk) -> AsyncIterator[str]:
+    """A call `h` of a tool that hangs; its process and the one it started."""
+    told: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told.put_nowait(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        await talk.calls(("h", "hangs", {"port": server.sockets[0].getsockname()[1]}))
+        async with asyncio.timeout(10):
+            pids = (await told.get()).decode()
+        assert not is_gone(pids)
+        yield pids
+
+
 def is_gone(pids: str) -> bool:
     """Whether none of these processes lives; a dead one that waits for its parent is gone."""
     for pid in pids.split():
@@ -227,32 +260,28 @@ def is_gone(pids: str) -> bool:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_tool_that_hangs_is_killed_with_what_it_started_and_others_are_not_hurt(
-    system: Stack, api: LiveApi, tmp_path: Path
+    system: Stack, api: LiveApi
 ) -> None:
-    pid_file = tmp_path / "pids"
     async with (
         talking(system, api, "hangs", ["hangs"]) as talk,
         talking(system, api, "beside", ["weather"]) as beside,
+        hanging(talk) as pids,
     ):
-        await talk.calls(("h", "hangs", {"pid_file": str(pid_file)}))
-        await until(pid_file.exists, "it runs")
         await beside.calls(("w", "weather", {"city": "Rome"}))
         assert (await beside.response("w"))["sky"] == "clear"
         assert "h" not in talk.responses
         assert await talk.response("h") == {"error": "hangs took too long; see TOOL_TIMEOUT_S"}
-        await until(lambda: is_gone(pid_file.read_text()), "its processes are gone")
+        await until(lambda: is_gone(pids), "its processes are gone")
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_cancelled_call_is_ended_and_not_answered(
-    system: Stack, api: LiveApi, tmp_path: Path
-) -> None:
-    pid_file = tmp_path / "pids"
-    async with talking(system, api, "cancelled", ["hangs", "weather"]) as talk:
-        await talk.calls(("h", "hangs", {"pid_file": str(pid_file)}))
-        await until(pid_file.exists, "it runs")
+async def test_a_cancelled_call_is_ended_and_not_answered(system: Stack, api: LiveApi) -> None:
+    async with (
+        talking(system, api, "cancelled", ["hangs", "weather"]) as talk,
+        hanging(talk) as pids,
+    ):
         await talk.upstream.send({"toolCallCancellation": {"ids": ["h"]}})
-        await until(lambda: is_gone(pid_file.read_text()), "its processes are gone")
+        await until(lambda: is_gone(pids), "its processes are gone")
         await talk.calls(("w", "weather", {"city": "Rome"}))
         await talk.response("w")
         assert list(talk.responses) == ["w"]
@@ -260,23 +289,32 @@ async def test_a_cancelled_call_is_ended_and_not_answered(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_call_ends_with_its_session(system: Stack, api: LiveApi, tmp_path: Path) -> None:
-    pid_file = tmp_path / "pids"
-    async with talking(system, api, "leaves", ["hangs"]) as talk:
-        await talk.calls(("h", "hangs", {"pid_file": str(pid_file)}))
-        await until(pid_file.exists, "it runs")
-    await until(lambda: is_gone(pid_file.read_text()), "its processes are gone")
+async def test_a_call_ends_with_its_session(system: Stack, api: LiveApi) -> None:
+    async with talking(system, api, "leaves", ["hangs"]) as talk, hanging(talk) as pids:
+        await talk.client.close()
+        await until(lambda: is_gone(pids), "its processes are gone")
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_tool_finds_nothing_of_the_workers(system: Stack, api: LiveApi) -> None:
+async def test_a_tool_finds_nothing_of_the_workers(
+    system: Stack, api: LiveApi, folder: Path
+) -> None:
+    secret = folder / "seal-keys"
+    assert secret.exists()
     async with talking(system, api, "secrets", ["secrets"]) as talk:
-        await talk.calls(("s", "secrets", {}))
+        await talk.calls(("s", "secrets", {"secret": str(secret)}))
         seen = await talk.response("s")
     assert seen["env"] == ["HOME", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR"]
-    assert seen["cwd"] == []
+    assert seen["cwd"] == ["own"]
     assert not any(name.startswith("socket:") for name in seen["fds"])
-    assert os.getpgid(system.workers[0].process.pid) != seen["group"]
+    assert seen["tried"] == {
+        "secret": "PermissionError",
+        "parent": "PermissionError",
+        "beside": "PermissionError",
+        "kill": "PermissionError",
+        "key": "k",
+        "own": "1",
+    }
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -309,20 +347,17 @@ async def test_a_dead_workers_call_dies_with_it_and_the_page_hears_that_it_is_vo
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "all.py").write_text(TOOLS)
-    pid_file = tmp_path / "pids"
     env = {"TOOLS_DIR": str(tools), "TOOL_TIMEOUT_S": "60", "RESUMPTION": "1", "DRAIN_S": "0.1"}
     async with (
         live_api() as api,
         stack(tmp_path, upstream=api.url, workers=1, env=env) as system,
     ):
         await until(lambda: known(system), "the tools are known")
-        async with talking(system, api, "dies", ["hangs"]) as talk:
-            await talk.calls(("h", "hangs", {"pid_file": str(pid_file)}))
-            await until(pid_file.exists, "it runs")
+        async with talking(system, api, "dies", ["hangs"]) as talk, hanging(talk) as pids:
             await system.start_worker()
             system.workers[0].process.send_signal(signal.SIGKILL)
-            tool = pid_file.read_text().split()[0]
-            await until(lambda: is_gone(tool), "the tool is gone")
+            await until(lambda: is_gone(pids.split()[0]), "the tool is gone")
+            os.kill(int(pids.split()[1]), signal.SIGKILL)  # what it started outlives it
             void = {"toolCallCancellation": {"ids": ["h"]}}
             while void not in talk.messages:
                 await talk.hear()

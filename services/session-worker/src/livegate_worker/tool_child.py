@@ -2,7 +2,7 @@
 
 It gets a `Request` on stdin, a clean environment and an empty working directory, limits itself, and
 writes one line of JSON, a `Reply`, to what was its stdout. What the tool prints goes to stderr.
-It imports none of livegate: nothing that its parent holds is in it.
+Nothing that its parent holds is in it.
 """
 
 import asyncio
@@ -22,12 +22,25 @@ from typing import Any
 
 import msgspec
 
+from livegate_worker import landlock
+
 PR_SET_PDEATHSIG = 1
 FILE_BYTES = 16 << 20
 OPEN_FILES = 64
 NICE = 5
 TEXT_CHARS = 500
 """So much of an exception's text is told."""
+
+
+ETC = (
+    "alternatives ca-certificates gai.conf host.conf hosts ld.so.cache localtime mime.types"
+    " nsswitch.conf passwd pki protocols resolv.conf services ssl"
+)
+READABLE = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib64", "/proc/self", "/dev/urandom"),
+    *(f"/etc/{name}" for name in ETC.split()),  # the rest may be an operator's secret
+)
+"""What a tool may read beside Python's own folders and the tools', where Landlock is."""
 
 
 class Request(msgspec.Struct):
@@ -84,6 +97,16 @@ def confine(request: Request) -> None:
         _, hard = resource.getrlimit(limit)
         most = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (most, most))
+
+
+def shut_in(request: Request) -> None:
+    """Only the tools', Python's and the system's own files can be read, and only the working
+    directory written; where the kernel has Landlock.
+    """
+    python = (sys.prefix, sys.base_prefix, *sys.path)
+    names = os.path.realpath("/etc/resolv.conf")
+    tools = str(Path(request.file).parent)
+    landlock.restrict((*READABLE, *python, names, tools), (str(Path.cwd()), os.devnull))
 
 
 def load(file: Path) -> ModuleType:
@@ -217,6 +240,7 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # its last words are heard even if it is killed
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     confine(request)
+    shut_in(request)
     line = msgspec.json.encode(answer(request)) + b"\n"
     with open(out, "wb") as stream:  # noqa: PTH123, a descriptor
         stream.write(line)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from livegate import logs, metrics
 
-from livegate_worker import tool_process
+from livegate_worker import landlock, tool_process
 from livegate_worker.settings import WorkerSettings
 
 LOOK_S = 1.0
@@ -70,6 +70,8 @@ class Toolbox:
         if sys.platform == "linux":
             # Nobody of the same user reads this process's memory, environment or descriptors.
             ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+        if not landlock.version():
+            log.warning("this kernel has no Landlock: tools can read every file that this user can")
         while True:
             try:
                 await self.look(self._folder)
