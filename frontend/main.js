@@ -87,6 +87,7 @@ class App {
    */
   showMe(me) {
     this.#account.show(me);
+    this.#toolbelt.allow(me.signed_in);
     this.#view.allow(blocked(me));
     this.#show();
   }
@@ -216,9 +217,9 @@ class App {
 
   /** @param {import("./states.js").Event} event */
   #receive(event) {
+    this.#toolbelt.receive(event);
     const actions = this.#session.receive(event, performance.now(), Math.random());
     for (const action of actions) this.#carryOut(action);
-    this.#toolbelt.receive(event);
     this.#show();
   }
 

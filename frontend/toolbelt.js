@@ -32,6 +32,7 @@ export class Toolbelt {
   #off = new Set(stored());
   #model = "";
   #nonBlocking = false;
+  #allowed = false;
 
   /**
    * @param {() => import("./connection.js").Connection | null} line the way to the gateway, if any
@@ -41,11 +42,19 @@ export class Toolbelt {
     this.#line = line;
     this.#chunk_ms = chunk_ms;
     this.#latency = new Latency(chunk_ms);
-    void this.refresh();
+    this.#showTools();
   }
 
-  /** Asks the gateway again what it has. */
-  async refresh() {
+  /**
+   * Asks the gateway what it has, once it may be asked.
+   * @param {boolean} signedIn or nobody has to be
+   */
+  allow(signedIn) {
+    if (signedIn && !this.#allowed) void this.#refresh();
+    this.#allowed = signedIn;
+  }
+
+  async #refresh() {
     const [tools, prices] = await Promise.all([fetchTools(), fetchPrices()]);
     if (tools) this.#server = tools;
     if (prices) this.#prices = prices;
@@ -85,7 +94,8 @@ export class Toolbelt {
   }
 
   /**
-   * Something happened, and the page has done what it must.
+   * Something happened; the page has yet to do what it must. A quick answer to a text would overtake
+   * a mark that came after it.
    * @param {import("./session.js").Event} event
    */
   receive(event) {
@@ -98,6 +108,7 @@ export class Toolbelt {
     } else if (event.type === "stop") {
       this.#calls.cancelled(null);
       this.#show();
+      if (this.#allowed) void this.#refresh(); // tools may have come since
     }
   }
 

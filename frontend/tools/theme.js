@@ -1,10 +1,12 @@
 // @ts-check
 /** Makes the page light or dark, whatever the system prefers. */
 
-const THEMES = ["dark", "light", "system"];
-const DARK = "(prefers-color-scheme: dark)";
-/** What each theme makes of the rules that are for dark systems. @type {Record<string, string>} */
-const APPLIES = { dark: "all", light: "not all", system: DARK };
+/** What the style sheet calls each. */
+const THEMES = new Map([
+  ["dark", "dark"],
+  ["light", "light"],
+  ["system", "auto"],
+]);
 
 /** @type {import("./index.js").PageTool} */
 export const theme = {
@@ -12,26 +14,14 @@ export const theme = {
   description: "Make the page dark or light, or as the user's system has it.",
   parameters: {
     type: "object",
-    properties: { theme: { type: "string", enum: THEMES } },
+    properties: { theme: { type: "string", enum: [...THEMES.keys()] } },
     required: ["theme"],
   },
   scheduling: "SILENT",
   run({ theme }) {
-    const media = APPLIES[String(theme)];
-    if (!media) throw new Error(`theme must be one of ${THEMES.join(", ")}`);
-    for (const rule of darkRules()) rule.media.mediaText = media;
-    document.documentElement.style.colorScheme = theme === "system" ? "" : String(theme);
+    const named = THEMES.get(String(theme));
+    if (!named) throw new Error(`theme must be one of ${[...THEMES.keys()].join(", ")}`);
+    document.documentElement.dataset.theme = named;
     return { theme };
   },
 };
-
-/** @type {CSSMediaRule[] | undefined} */
-let found;
-
-/** The rules for dark systems: looked for once, while they still say so. */
-function darkRules() {
-  found ??= [...document.styleSheets].flatMap((sheet) =>
-    [...sheet.cssRules].filter((rule) => rule instanceof CSSMediaRule && rule.media.mediaText === DARK),
-  ).map((rule) => /** @type {CSSMediaRule} */ (rule));
-  return found;
-}
