@@ -88,6 +88,7 @@ export class Toolbelt {
     this.#nonBlocking = model.tool_calls === "non_blocking";
     this.#show();
     this.#showUsage();
+    if (this.#allowed) void this.#refresh(); // for the next one: tools may have come since
     const offered = (/** @type {{name: string}} */ { name }) => !this.#off.has(name);
     const server = this.#server.filter(offered).map(({ name }) => name);
     return equip(first, PAGE_TOOLS.filter(offered), server, this.#nonBlocking);
@@ -108,7 +109,6 @@ export class Toolbelt {
     } else if (event.type === "stop") {
       this.#calls.cancelled(null);
       this.#show();
-      if (this.#allowed) void this.#refresh(); // tools may have come since
     }
   }
 
