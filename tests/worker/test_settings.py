@@ -110,3 +110,8 @@ def test_the_ledger_is_the_transport_unless_it_has_a_server_of_its_own(
     monkeypatch.setenv("LEDGER_URL", "redis://:secret@ledger")
     assert WorkerSettings().ledger == "redis://:secret@ledger"
     assert "secret" not in str(WorkerSettings().ledger_url)
+
+
+def test_no_folder_of_tools_is_none() -> None:
+    assert WorkerSettings().tools_dir is None
+    assert WorkerSettings.model_validate({"tools_dir": ""}).tools_dir is None
