@@ -76,7 +76,9 @@ async def test_no_folder_and_one_that_is_missing_have_no_tools(tmp_path: Path) -
 
 @pytest.fixture
 def dumpable() -> Iterator[ctypes.CDLL]:
+    """As after a start, and afterwards; a change of user in another test took it away."""
     libc = ctypes.CDLL(None)
+    libc.prctl(toolbox.PR_SET_DUMPABLE, 1)
     yield libc
     libc.prctl(toolbox.PR_SET_DUMPABLE, 1)
 
