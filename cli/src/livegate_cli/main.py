@@ -1,35 +1,75 @@
 """`livegate`: the command line."""
 
-import argparse
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
-from livegate_cli.keys import keys
-from livegate_cli.run import run
+import click
+
 from livegate_cli.settings import RunSettings, environment
 
-DESCRIPTION = """Run all of livegate on this machine: Redis, simulator, token broker, workers, edge.
-Settings are environment variables or lines of .env: PORT, WORKERS, REDIS_URL, LIVE_UPSTREAM,
-GOOGLE_APPLICATION_CREDENTIALS, TLS=1, and those of the services."""
-KEYS = "issue, list or revoke API keys, for AUTH_MODES=api-key"
+LATER = {"doctor": "doctor", "sessions": "sessions", "usage": "usage", "workers": "workers"}
+"""Commands by name, and their modules: imported when asked for, so that `run` starts no later."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Parse the command line and do it; the exit code."""
-    parser = argparse.ArgumentParser(prog="livegate", description=DESCRIPTION)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything; Ctrl-C stops it", description=DESCRIPTION)
-    commands.add_parser("keys", help=KEYS, description=KEYS, add_help=False)
-    arguments, rest = parser.parse_known_args(argv)
+class Commands(click.Group):
+    """A group whose further commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See `click.Group`."""
+        return sorted([*super().list_commands(ctx), *LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See `click.Group`."""
+        if cmd_name not in LATER:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(f"livegate_cli.{LATER[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Run livegate on this machine, or look into one that runs.
+
+    Settings are environment variables or lines of .env: PORT, WORKERS, REDIS_URL, LIVE_UPSTREAM,
+    GOOGLE_APPLICATION_CREDENTIALS, TLS=1, and those of the services.
+    """
+
+
+@cli.command("run")
+def run_command() -> int:
+    """Start everything: Redis, simulator, token broker, workers, edge. Ctrl-C stops it."""
+    from livegate_cli.run import run  # noqa: PLC0415, other commands need none of it
+
     environ = environment(Path.cwd())
-    if arguments.command == "keys":
-        return keys(rest, RunSettings.load(environ), environ)
-    if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return run(RunSettings.load(environ), environ)
     except KeyboardInterrupt:  # nothing runs yet
         return 0
+
+
+@cli.command("keys", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def keys_command(arguments: tuple[str, ...]) -> int:
+    """Issue, list or revoke API keys, for AUTH_MODES=api-key."""
+    from livegate_cli.keys import keys  # noqa: PLC0415, other commands need none of it
+
+    environ = environment(Path.cwd())
+    return keys(arguments, RunSettings.load(environ), environ)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and do it; the exit code: 2 for a bad command line."""
+    try:
+        code: Any = cli.main(argv, prog_name="livegate", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -47,10 +47,14 @@ WRITER_TTL_S = 2 * 24 * 3600
 DISPATCH_NEW = b"dispatch:new"
 DISPATCH_TAKEOVER = b"dispatch:takeover"
 WORKERS = b"workers"
+SESSIONS = b"session:*"
+"""The pattern of all `session()`."""
 
 API_KEYS = b"ledger:api-keys"
 API_KEYS_VERSION = b"ledger:api-keys:version"
 SIGNED_OUT = b"ledger:signed-out"
+USAGES = b"usage:*"
+"""The pattern of all `usage()`."""
 
 
 def worker_mailbox(process_id: str) -> bytes:

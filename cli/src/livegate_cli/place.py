@@ -1,0 +1,48 @@
+"""Which Redis a command asks: `--redis-url`, REDIS_URL, or that of the run that goes on here."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from livegate.settings import LedgerSettings, fail
+from redis.exceptions import AuthenticationError, RedisError
+
+from livegate_cli.settings import RunSettings, environment
+
+T = TypeVar("T")
+
+redis_url_option = click.option(
+    "--redis-url", metavar="URL", help="The transport's Redis; default: REDIS_URL, or the run here."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON in place of a table.")
+
+
+def settings(redis_url: str | None, environ: Mapping[str, str] | None = None) -> LedgerSettings:
+    """Transport and ledger with their passwords. Exits with 2 if there is none to ask."""
+    environ = environment(Path.cwd()) if environ is None else environ
+    url = redis_url or environ.get("REDIS_URL") or of_run(environ)
+    names = ("ledger_url", "redis_password_file", "prices_file")
+    values = {name: environ[name.upper()] for name in names if environ.get(name.upper())}
+    return LedgerSettings.model_validate(values | {"redis_url": url})
+
+
+def of_run(environ: Mapping[str, str]) -> str:
+    """The Redis that `livegate run` has started in this folder. Exits with 2 if there is none."""
+    try:
+        ports = json.loads((RunSettings.load(environ).run_dir / "ports.json").read_text())
+    except OSError:
+        fail("nothing runs here: `livegate run` first, or set REDIS_URL (or --redis-url)")
+    return f"redis://127.0.0.1:{ports['redis']}/0"
+
+
+def ask(question: Coroutine[Any, Any, T]) -> T:
+    """Its answer; exits with 2 if Redis does not give one."""
+    try:
+        return asyncio.run(question)
+    except AuthenticationError:
+        fail("Redis refused the password: check REDIS_URL or REDIS_PASSWORD_FILE")
+    except (RedisError, OSError, TimeoutError) as error:
+        fail(f"Redis does not answer ({type(error).__name__}): check REDIS_URL (or --redis-url)")

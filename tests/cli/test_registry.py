@@ -1,0 +1,45 @@
+"""Workers and sessions as Redis knows them."""
+
+from livegate import keys
+from livegate.dispatch import Dispatch, Offer, Report
+from livegate.ownership import Owned, Ownership
+from livegate_cli import registry
+from redis.asyncio import Redis
+
+WORKER, EDGE = keys.worker_mailbox("w"), keys.edge_mailbox("e")
+
+
+async def test_sessions_by_state(admin: Redis) -> None:
+    owned = [Owned(b"\1" * 8, 3, EDGE), Owned(b"\2" * 8, 1, b"")]
+    await Ownership(admin).register(WORKER, owned)
+    await Dispatch(admin).offer(Offer(b"\3" * 8, 0, EDGE))
+    await admin.set(keys.heartbeat(WORKER), "1.1")
+    await admin.set(keys.heartbeat(EDGE), "1.1")
+    rows = await registry.sessions(admin)
+    assert [row["state"] for row in rows] == ["live", "away", "waits"]
+    assert rows[0] == {
+        "session": "01" * 8,
+        "state": "live",
+        "epoch": 3,
+        "worker": "w",
+        "edge": "e",
+    }
+    assert (await registry.queue(admin))[0] == 1
+    await admin.delete(keys.heartbeat(WORKER))
+    assert [row["state"] for row in await registry.sessions(admin)] == ["owner lost"] * 2 + [
+        "waits"
+    ]
+
+
+async def test_workers(admin: Redis) -> None:
+    dispatch = Dispatch(admin)
+    await dispatch.report("w", Report(free_slots=4, broker="away"))
+    await Ownership(admin).register(WORKER, [Owned(b"\1" * 8, 1, EDGE)])
+    [row] = await registry.workers(admin)
+    assert (row["state"], row["sessions"], row["free_slots"]) == ("takes sessions", 1, 4)
+    assert (row["broker"], row["upstream"]) == ("away", None)
+    await admin.set(keys.heartbeat(WORKER), "1.1")
+    await dispatch.retract("w")
+    assert [row["state"] for row in await registry.workers(admin)] == ["takes no more"]
+    await admin.delete(keys.heartbeat(WORKER))
+    assert await registry.workers(admin) == []
