@@ -42,3 +42,11 @@ def test_no_answer_names_the_setting(capsys: pytest.CaptureFixture[str]) -> None
         main(["sessions", "list", "--redis-url", f"redis://127.0.0.1:{free_port()}/0"])
     assert caught.value.code == 2
     assert "check REDIS_URL" in capsys.readouterr().err
+
+
+def test_the_gateway_is_at_the_setting_then_where_the_run_is(tmp_path: Path) -> None:
+    run = {"RUN_DIR": str(tmp_path)}
+    assert place.gateway(run) == "http://localhost:8000"
+    (tmp_path / "ports.json").write_text(json.dumps({"redis": 4321, "page": 8770}))
+    assert place.gateway(run) == "http://localhost:8770"
+    assert place.gateway(run | {"PORT": "81"}) == "http://localhost:81"

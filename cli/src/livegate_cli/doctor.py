@@ -169,13 +169,13 @@ async def _examine(settings: LedgerSettings, url: str, environ: dict[str, str]) 
 
 
 @click.command("doctor")
-@click.option("--url", metavar="URL", help="The gateway; default: http://localhost:PORT.")
+@click.option("--url", metavar="URL", help="The gateway; default: PORT here, or the run here.")
 @place.redis_url_option
 @place.json_option
 def command(url: str | None, redis_url: str | None, as_json: bool) -> None:  # noqa: FBT001, click's flag
     """Find what is wrong, and name the setting to change. Exits with 1 if a session can't work."""
     environ = environment(Path.cwd())
-    url = url or f"http://localhost:{environ.get('PORT') or 8000}"
+    url = url or place.gateway(environ)
     findings = place.ask(_examine(place.settings(redis_url), url, environ))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))

@@ -31,11 +31,27 @@ def settings(redis_url: str | None, environ: Mapping[str, str] | None = None) ->
 
 def of_run(environ: Mapping[str, str]) -> str:
     """The Redis that `livegate run` has started in this folder. Exits with 2 if there is none."""
-    try:
-        ports = json.loads((RunSettings.load(environ).run_dir / "ports.json").read_text())
-    except OSError:
+    ports = _ports(environ)
+    if not ports:
         fail("nothing runs here: `livegate run` first, or set REDIS_URL (or --redis-url)")
     return f"redis://127.0.0.1:{ports['redis']}/0"
+
+
+def gateway(environ: Mapping[str, str]) -> str:
+    """The gateway's address: at PORT, else that of the run in this folder, else at 8000."""
+    port = environ.get("PORT") or _ports(environ).get("page", 8000)
+    return f"http://localhost:{port}"
+
+
+def _ports(environ: Mapping[str, str]) -> dict[str, int]:
+    """Of the last `livegate run` in this folder."""
+    try:
+        found: dict[str, int] = json.loads(
+            (RunSettings.load(environ).run_dir / "ports.json").read_text()
+        )
+    except OSError:
+        return {}
+    return found
 
 
 def ask(question: Coroutine[Any, Any, T]) -> T:

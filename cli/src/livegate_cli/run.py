@@ -38,7 +38,8 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
         print(f"livegate: the workers talk to {settings.upstream}")
     ports = free_ports(settings.workers)
     files = prepare(settings)
-    (settings.run_dir / "ports.json").write_text(json.dumps(asdict(ports)))
+    told = asdict(ports) | {"page": settings.port}
+    (settings.run_dir / "ports.json").write_text(json.dumps(told))
     manager = Programs(plan.programs(settings, environ, ports, files))
     stopping = threading.Event()
     watcher = threading.Thread(target=announce, args=(settings, ports, stopping), daemon=True)
