@@ -51,7 +51,9 @@ async def _out_of_memory(scene: Scene[Compose]) -> None:
     """Memory that runs out in its container: the kernel kills the worker, docker starts it anew."""
     worker = await scene.stack.busiest()
     before = (await scene.stack.inspect(worker))["RestartCount"]
-    await scene.stack.exec(worker, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj")
+    await scene.stack.exec(
+        worker, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj", user="0"
+    )  # as root, for nobody else may touch a worker that has tools
     with pytest.raises(AssertionError):
         await scene.stack.exec(worker, "python", "-c", HOG)
 
