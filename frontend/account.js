@@ -3,9 +3,9 @@
 
 import { byId } from "./dom.js";
 import { fetchMe, signOut } from "./gateway.js";
+import { S } from "./strings.js";
 
 const ASK_AGAIN_MS = 4000;
-const EXPIRED = "Your sign-in has expired. Sign in again to keep this conversation.";
 
 /** See the module's text. */
 export class AccountView {
@@ -57,7 +57,7 @@ export class AccountView {
     if (me?.sign_in && this.#again.hidden) {
       this.#again.href = me.sign_in;
       this.#again.hidden = false;
-      talk.say(EXPIRED);
+      talk.say(S.signInExpired);
     }
     this.#timer = setTimeout(() => void this.renew(talk), ASK_AGAIN_MS);
   }
@@ -70,5 +70,5 @@ export class AccountView {
  */
 export function blocked(me) {
   if (me.signed_in) return "";
-  return me.sign_in ? "Sign in to talk" : `You are not let in: ${me.missing.join("; ")}.`;
+  return me.sign_in ? S.signInToTalk : S.notLetIn(me.missing);
 }

@@ -1,6 +1,8 @@
 // @ts-check
 /** What a person chose, checked against what the gateway offers. Pure. */
 
+import { S } from "./strings.js";
+
 /** @typedef {import("./protocol.js").Choices} Choices */
 
 const MAX_INSTRUCTION = 8000;
@@ -83,7 +85,7 @@ export function offers(model, capability) {
  */
 export function answerHint(choices, model) {
   if (choices.answer !== "text" || !model || model.output.includes("text")) return "";
-  return "This model only speaks. Its words are shown and its voice stays silent.";
+  return S.onlySpeaks;
 }
 
 /**
@@ -94,9 +96,7 @@ export function answerHint(choices, model) {
  */
 export function modelHint(model, today) {
   if (!model?.retires) return "";
-  return model.retires <= today
-    ? `Google retired this model on ${model.retires}.`
-    : `Google retires this model on ${model.retires}.`;
+  return model.retires <= today ? S.retired(model.retires) : S.retires(model.retires);
 }
 
 /**
@@ -110,7 +110,7 @@ export function summary(choices, config) {
   const language = config.languages.find(({ code }) => code === choices.language);
   return [
     model?.name ?? choices.model,
-    choices.answer === "text" ? "answers in text" : choices.voice,
+    choices.answer === "text" ? S.answersInText : choices.voice,
     language?.name,
   ]
     .filter(Boolean)

@@ -3,6 +3,8 @@
  * What to do when a connection ends. Pure: the gateway's own table comes from `/api/config`.
  */
 
+import { S } from "./strings.js";
+
 /**
  * @typedef {Object} CloseRule
  * @property {string} name
@@ -14,19 +16,19 @@
  */
 
 /** @type {CloseRule} */
-const ENDED = { name: "ended", action: "ended", text: "The conversation has ended." };
+const ENDED = { name: "ended", action: "ended", text: S.ended };
 
 /** For codes that the gateway's table lacks: those of the WebSocket protocol itself. @type {CloseTable} */
 const STANDARD = {
-  1001: { name: "going_away", action: "retry", text: "The gateway is restarting." },
-  1005: { name: "no_code", action: "retry", text: "The gateway closed the connection." },
-  1006: { name: "lost", action: "retry", text: "The connection was lost." },
-  1007: { name: "invalid", action: "final", text: "The model refused the request." },
-  1008: { name: "refused", action: "final", text: "The model refused the session." },
-  1009: { name: "too_big", action: "final", text: "A message was too large." },
-  1011: { name: "internal_error", action: "retry", text: "The model's server had a problem." },
-  1012: { name: "restart", action: "retry", text: "The gateway is restarting." },
-  1013: { name: "try_later", action: "retry", text: "The gateway is busy." },
+  1001: { name: "going_away", action: "retry", text: S.closes[1001] },
+  1005: { name: "no_code", action: "retry", text: S.closedByGateway },
+  1006: { name: "lost", action: "retry", text: S.closes[1006] },
+  1007: { name: "invalid", action: "final", text: S.closes[1007] },
+  1008: { name: "refused", action: "final", text: S.closes[1008] },
+  1009: { name: "too_big", action: "final", text: S.closes[1009] },
+  1011: { name: "internal_error", action: "retry", text: S.closes[1011] },
+  1012: { name: "restart", action: "retry", text: S.closes[1012] },
+  1013: { name: "try_later", action: "retry", text: S.closes[1013] },
 };
 
 /**
@@ -38,8 +40,9 @@ const STANDARD = {
 export function closeRule(table, code) {
   if (code === 1000) return ENDED;
   const known = table[code] ?? STANDARD[code];
-  if (known) return known;
-  const text = "The gateway closed the connection.";
+  const translated = S.gatewayCloses[code];
+  if (known) return translated ? { ...known, text: translated } : known;
+  const text = S.closedByGateway;
   if (code >= 4000 && code < 4100) return { name: "unknown", action: "reconnect", text };
   if (code >= 4100 && code < 4200) return { name: "unknown", action: "wait", text };
   if (code >= 4200) return { name: "unknown", action: "final", text };

@@ -2,15 +2,12 @@
 /** The pickers for microphone, speaker and camera: they follow what is plugged in. */
 
 import { byId } from "./dom.js";
+import { S } from "./strings.js";
 
 /** @typedef {"mic" | "speaker" | "camera"} Kind */
 
-/** @type {Record<Kind, {kind: MediaDeviceKind, name: string}>} */
-const KINDS = {
-  mic: { kind: "audioinput", name: "Microphone" },
-  speaker: { kind: "audiooutput", name: "Speaker" },
-  camera: { kind: "videoinput", name: "Camera" },
-};
+/** @type {Record<Kind, MediaDeviceKind>} */
+const KINDS = { mic: "audioinput", speaker: "audiooutput", camera: "videoinput" };
 
 /**
  * The choices of one picker. Before a permission is given, browsers hide names and ids. Pure.
@@ -20,13 +17,12 @@ const KINDS = {
  * @returns {[string, string][]} id and label
  */
 export function choicesOf(devices, which, chosen) {
-  const { kind, name } = KINDS[which];
   /** @type {[string, string][]} */
   const found = devices
-    .filter((device) => device.kind === kind && device.deviceId && device.deviceId !== "default")
-    .map(({ deviceId, label }, index) => [deviceId, label || `${name} ${index + 1}`]);
+    .filter((device) => device.kind === KINDS[which] && device.deviceId && device.deviceId !== "default")
+    .map(({ deviceId, label }, index) => [deviceId, label || `${S.kinds[which]} ${index + 1}`]);
   const gone = chosen !== "" && !found.some(([id]) => id === chosen);
-  return [["", "System default"], ...found, ...(gone ? [unseen(chosen, found.length > 0)] : [])];
+  return [["", S.systemDefault], ...found, ...(gone ? [unseen(chosen, found.length > 0)] : [])];
 }
 
 /**
@@ -35,7 +31,7 @@ export function choicesOf(devices, which, chosen) {
  * @returns {[string, string]}
  */
 function unseen(id, named) {
-  return [id, named ? "Not connected now" : "As chosen before"];
+  return [id, named ? S.notThereNow : S.chosenBefore];
 }
 
 /**

@@ -30,3 +30,27 @@ export function svgIcon(name) {
   svg.append(use);
   return svg;
 }
+
+const WORDED = ["aria-label", "title", "placeholder", "alt"];
+
+/**
+ * Puts the page's own texts into another language; where it is the same, nothing changes.
+ * @param {Record<string, string>} words by what `index.html` says
+ * @param {{lang: string, dir: string}} language
+ */
+export function putWords(words, { lang, dir }) {
+  const root = document.documentElement;
+  Object.assign(root, { lang, dir });
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const said = text.nodeValue ?? "";
+    const put = words[said.trim()];
+    if (put && put !== said.trim()) text.nodeValue = said.replace(said.trim(), () => put);
+  }
+  for (const name of WORDED) {
+    for (const element of root.querySelectorAll(`[${name}]`)) {
+      const put = words[element.getAttribute(name) ?? ""];
+      if (put) element.setAttribute(name, put);
+    }
+  }
+}

@@ -3,18 +3,17 @@
 
 import { AccountView, blocked } from "./account.js";
 import { Connection } from "./connection.js";
-import { byId } from "./dom.js";
+import { byId, putWords } from "./dom.js";
 import { fetchConfig, fetchMe, fetchStatus, socketUrl } from "./gateway.js";
 import { Find } from "./find.js";
 import { holdToTalk } from "./hold.js";
 import { readPicture, takePictures } from "./images.js";
 import { wireKeep } from "./keep.js";
 import { Media } from "./media.js";
-import { NEEDS_HTTPS } from "./problems.js";
 import * as protocol from "./protocol.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
-import { S } from "./strings.js";
+import { PAGE, S } from "./strings.js";
 import { survive } from "./survive.js";
 import { Toolbelt } from "./toolbelt.js";
 import { TranscriptView } from "./transcript-view.js";
@@ -75,7 +74,7 @@ class App {
       problem: (text) => view.notice(text),
     });
     if (this.#settings.linked) view.notice(S.linkUsed);
-    if (!window.isSecureContext) view.notice(NEEDS_HTTPS);
+    if (!window.isSecureContext) view.notice(S.needsHttps);
     this.#wire();
     view.showConfig(config);
     this.showMe(me);
@@ -337,10 +336,10 @@ class App {
 
 /** @param {View} view */
 async function begin(view) {
-  view.line("Looking for the gateway…");
+  view.line(S.lookingForGateway);
   const [config, me] = await Promise.all([fetchConfig(), fetchMe()]);
   if (!config || !me) {
-    view.line(`The gateway at ${location.host} can't be reached. Trying again…`);
+    view.line(`${S.unreachedAt(location.host)} ${S.tryingAgain}`);
     setTimeout(() => void begin(view), ASK_AGAIN_MS);
     return;
   }
@@ -360,12 +359,13 @@ async function watchStatus(app, view) {
     const [status, me] = await Promise.all([fetchStatus(), fetchMe()]);
     if (app.resting) {
       if (me) app.showMe(me);
-      if (!status) view.gatewayNotice(`The gateway at ${location.host} can't be reached.`);
-      else if (!status.ok) view.gatewayNotice(`The gateway isn't ready: ${status.missing.join("; ")}.`);
+      if (!status) view.gatewayNotice(S.unreachedAt(location.host));
+      else if (!status.ok) view.gatewayNotice(S.notReady(status.missing));
       else view.clearGatewayNotice();
     }
   }
   setTimeout(() => void watchStatus(app, view), ASK_AGAIN_MS);
 }
 
+putWords(PAGE, S);
 void begin(new View());

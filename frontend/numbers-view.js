@@ -2,9 +2,9 @@
 /** The panel of numbers: latency of the last turn, tokens and cost, and which tools are offered. */
 
 import { element } from "./tool-view.js";
-import { WORDS } from "./tool-words.js";
+import { S } from "./strings.js";
 
-/** @typedef {keyof typeof WORDS.hops} Hop */
+/** @typedef {keyof typeof S.hops} Hop */
 
 /** Draws into one element. */
 export class NumbersView {
@@ -18,9 +18,9 @@ export class NumbersView {
    */
   constructor(root, button) {
     root.append(
-      element("h2", "", WORDS.latency),
+      element("h2", "", S.latency),
       this.#latency,
-      element("h2", "", WORDS.usage),
+      element("h2", "", S.usage),
       this.#usage,
       this.#tools,
     );
@@ -32,24 +32,24 @@ export class NumbersView {
       button.ariaExpanded = String(!root.hidden);
     });
     this.showLatency(null);
-    this.#usage.append(element("p", "hint", WORDS.noUsage));
+    this.#usage.append(element("p", "hint", S.noUsage));
   }
 
   /** @param {import("./latency.js").Turn | null} turn */
   showLatency(turn) {
     if (!turn) {
-      this.#latency.replaceChildren(element("p", "hint", WORDS.noTurn));
+      this.#latency.replaceChildren(element("p", "hint", S.noTurn));
       return;
     }
     const list = element("dl", "hops");
-    for (const hop of /** @type {Hop[]} */ (Object.keys(WORDS.hops))) {
+    for (const hop of /** @type {Hop[]} */ (Object.keys(S.hops))) {
       const typed = hop === "total_ms" && !turn.spoken;
       const ms = turn[hop];
-      const value = element("dd", "", ms === null ? "–" : WORDS.took(ms));
+      const value = element("dd", "", ms === null ? "–" : S.took(ms));
       value.dataset.hop = hop;
-      list.append(element("dt", "", typed ? WORDS.typedTotal : WORDS.hops[hop]), value);
+      list.append(element("dt", "", typed ? S.typedTotal : S.hops[hop]), value);
     }
-    this.#latency.replaceChildren(list, element("p", "hint", WORDS.between));
+    this.#latency.replaceChildren(list, element("p", "hint", S.between));
   }
 
   /**
@@ -59,23 +59,24 @@ export class NumbersView {
    */
   showUsage({ rows, cost }, total, prices) {
     if (rows.length === 0) {
-      this.#usage.replaceChildren(element("p", "hint", WORDS.noUsage));
+      this.#usage.replaceChildren(element("p", "hint", S.noUsage));
       return;
     }
     const table = document.createElement("table");
     const head = table.createTHead().insertRow();
-    for (const column of WORDS.columns) {
+    for (const column of S.usageColumns) {
       const cell = element("th", "", column);
       cell.setAttribute("scope", "col");
       head.append(column ? cell : document.createElement("td"));
     }
     const body = table.createTBody();
     for (const row of rows) {
-      const name = `${WORDS.directions[row.direction]}, ${row.modality.toLowerCase().replaceAll("_", " ")}`;
+      const modality = S.modalities[row.modality] ?? row.modality.toLowerCase().replaceAll("_", " ");
+      const name = `${S.directions[row.direction]}, ${modality}`;
       line(body, name, row.tokens, money(row.cost, prices));
     }
-    line(table.createTFoot(), WORDS.total, total, money(cost, prices));
-    const hint = prices?.placeholder ? [element("p", "hint", WORDS.placeholder)] : [];
+    line(table.createTFoot(), S.total, total, money(cost, prices));
+    const hint = prices?.placeholder ? [element("p", "hint", S.placeholderPrices)] : [];
     this.#usage.replaceChildren(table, ...hint);
   }
 
@@ -92,11 +93,11 @@ export class NumbersView {
       input.name = name;
       input.addEventListener("change", () => changed(name, input.checked));
       const text = element("span", "", name);
-      text.append(element("small", "hint", `${description.split("\n")[0]} (${WORDS.where[where]})`));
+      text.append(element("small", "hint", `${description.split("\n")[0]} (${S.toolWhere[where]})`));
       label.append(input, text);
       return label;
     });
-    this.#tools.replaceChildren(element("legend", "", WORDS.offered), ...rows, element("p", "hint", WORDS.later));
+    this.#tools.replaceChildren(element("legend", "", S.toolsOffered), ...rows, element("p", "hint", S.toolsLater));
   }
 }
 
@@ -110,7 +111,7 @@ function line(section, name, tokens, cost) {
   const row = section.insertRow();
   const head = element("th", "", name);
   head.setAttribute("scope", "row");
-  row.append(head, element("td", "", tokens.toLocaleString("en")), element("td", "cost", cost));
+  row.append(head, element("td", "", tokens.toLocaleString(S.lang)), element("td", "cost", cost));
 }
 
 /**
@@ -118,7 +119,7 @@ function line(section, name, tokens, cost) {
  * @param {import("./cost.js").Prices | null} prices
  */
 function money(cost, prices) {
-  if (cost === null || !prices) return WORDS.unknown;
+  if (cost === null || !prices) return S.unknown;
   // Little is not nothing.
   const amount = cost > 0 && cost < 0.0001 ? "< 0.0001" : cost.toFixed(4);
   return `${amount} ${prices.currency}`;

@@ -1,10 +1,7 @@
 // @ts-check
 /** What went wrong with a device, and what the person can do about it. Pure. */
 
-/** On an insecure origin. */
-export const NEEDS_HTTPS =
-  "Here you can only type: browsers allow sound, microphone, camera and screen only over https or " +
-  "on localhost. Open this page at an https address to talk.";
+import { S } from "./strings.js";
 
 /** @typedef {"microphone" | "camera" | "screen" | "sound"} Device */
 
@@ -15,26 +12,21 @@ export const NEEDS_HTTPS =
  * @returns {string} a sentence or two; "" if there is nothing to tell
  */
 export function deviceProblem(device, error, secure) {
-  const the = device === "sound" ? "Sound" : `The ${device}`;
-  if (!secure) return NEEDS_HTTPS;
+  if (!secure) return S.needsHttps;
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   switch (name) {
     case "NotAllowedError":
     case "SecurityError":
       // Closing the screen picker is a choice, not a problem.
-      if (device === "screen") return "";
-      return (
-        `The browser doesn't let this page use the ${device}. ` +
-        "Allow it in the site settings (the icon beside the address), then try again. Meanwhile you can type."
-      );
+      return device === "screen" ? "" : S.notAllowed(device);
     case "NotFoundError":
     case "OverconstrainedError":
-      return `No ${device} was found. Connect one and try again. Meanwhile you can type.`;
+      return S.notFound(device);
     case "NotReadableError":
     case "AbortError":
-      return `${the} is in use by another program, or the system blocks it. Free it and try again.`;
+      return S.inUse(device);
     default:
-      return `${the} couldn't be started${name ? ` (${name})` : ""}.`;
+      return S.notStarted(device, name);
   }
 }
 
@@ -45,14 +37,5 @@ export function deviceProblem(device, error, secure) {
  * @returns {string}
  */
 export function deviceLost(device, forbidden) {
-  if (forbidden) {
-    return (
-      `The permission for the ${device} was taken back. Allow it in the site settings (the icon ` +
-      "beside the address) and switch it on again. Meanwhile you can type."
-    );
-  }
-  return (
-    `The ${device} was disconnected. Connect it, or choose another under Settings, and switch it on ` +
-    "again. Meanwhile you can type."
-  );
+  return forbidden ? S.takenBack(device) : S.disconnected(device);
 }

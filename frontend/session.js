@@ -8,6 +8,7 @@
 
 import { closeRule } from "./closes.js";
 import { Retry } from "./retry.js";
+import { S } from "./strings.js";
 import { tryAgainIn, withReason } from "./words.js";
 
 /** A network that is just changing may swallow a connection without a word. */
@@ -20,10 +21,6 @@ const MOVED_MS = 4000;
 
 /** @type {Action} */
 const ASK = { do: "askStatus" };
-const OVERFULL = "Too much is waiting to be confirmed by the gateway. The conversation has ended.";
-const ANEW = "Connected again, in a new session: of what was said the model has only the transcript.";
-const SIGNED_OUT = "You are not signed in any more. Sign in to talk.";
-const CUT = "Connected again. Something that the model said may be missing.";
 
 /**
  * @typedef {import("./states.js").State} State
@@ -130,9 +127,9 @@ export class Session {
       case "signedIn":
         return this.#online(now_ms);
       case "signedOut":
-        return this.#active ? [{ do: "hangUp" }, ...this.#end(SIGNED_OUT, true)] : [];
+        return this.#active ? [{ do: "hangUp" }, ...this.#end(S.signedOut, true)] : [];
       case "overfull":
-        return this.#active ? [{ do: "hangUp" }, ...this.#end(OVERFULL, true)] : [];
+        return this.#active ? [{ do: "hangUp" }, ...this.#end(S.overfull, true)] : [];
       case "mic":
         return this.#mic(event.mic);
       case "text":
@@ -232,7 +229,7 @@ export class Session {
       case "goAway":
         return fact.timeLeft_s === null
           ? []
-          : [{ do: "note", text: `The server will end this session in ${fact.timeLeft_s} s.` }];
+          : [{ do: "note", text: S.goAway(fact.timeLeft_s) }];
       default:
         return [];
     }
@@ -262,7 +259,7 @@ export class Session {
     if (sign_in) return [{ do: "askSignIn" }];
     if (this.#state.phase !== "away") return [];
     if (recovered !== false) return recovered ? this.#live(now_ms) : [];
-    this.#news ||= CUT;
+    this.#news ||= S.cut;
     return this.#cut();
   }
 
@@ -301,7 +298,7 @@ export class Session {
     if (phase === "live") this.#retry.lost(now_ms, now_ms - this.#liveSince_ms);
     const rule = closeRule(this.#closes, code);
     const unreached = code === 1006 && !this.#opened;
-    const text = unreached ? "The gateway can't be reached." : withReason(rule.text, reason);
+    const text = unreached ? S.unreached : withReason(rule.text, reason);
     if (rule.action === "ended") return this.#end(rule.text, false);
     if (rule.action === "final") return this.#end(text, true);
     if (rule.name === "session_lost") this.#hasToken = false;
@@ -311,7 +308,7 @@ export class Session {
     const limited_s = this.#limit?.retry_s ?? 0;
     const ms = this.#retry.next(rule.action, atOnce, now_ms, random, limited_s * 1000);
     if (ms === null) {
-      const end = this.#wasLive ? "The conversation has ended." : "Gave up.";
+      const end = this.#wasLive ? S.ended : S.gaveUp;
       return this.#end(`${text} ${limited_s ? tryAgainIn(limited_s) : end}`, true);
     }
     if (ms === 0) return [...cut, ...this.#connect()];
@@ -325,7 +322,11 @@ export class Session {
    */
   #isAnew() {
     this.#begun = false;
-    if (this.#wasLive) this.#news = ANEW;
+    if (this.#wasLive) {
+      this.#news = S.anew;
+      // What was asked is history to the next session, which asks for no answer.
+      this.#change({ thinking: false });
+    }
     return this.#cut();
   }
 
@@ -387,7 +388,7 @@ export class Session {
    */
   #notReady(missing) {
     if (this.#state.phase === "waiting") {
-      this.#change({ reason: `The gateway isn't ready: ${missing.join("; ")}.` });
+      this.#change({ reason: S.notReady(missing) });
     }
     return [];
   }

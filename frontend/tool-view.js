@@ -1,7 +1,7 @@
 // @ts-check
 /** Function calls as cards, and the canvas that tools draw on. */
 
-import { WORDS } from "./tool-words.js";
+import { S } from "./strings.js";
 
 const CANVAS_PX = 400;
 
@@ -30,7 +30,7 @@ export class ToolView {
       this.#canvas.className = "tool-canvas";
       this.#canvas.width = this.#canvas.height = CANVAS_PX;
       this.#canvas.setAttribute("role", "img");
-      this.#canvas.ariaLabel = WORDS.canvas;
+      this.#canvas.ariaLabel = S.canvas;
       this.#root.prepend(this.#canvas);
       this.#root.hidden = false;
     }
@@ -58,14 +58,14 @@ export class ToolView {
     card.dataset.tool = call.name;
     const details = document.createElement("details");
     const summary = document.createElement("summary");
-    const took = call.ms === undefined ? "" : ` · ${WORDS.took(call.ms)}`;
+    const took = call.ms === undefined ? "" : ` · ${S.took(call.ms)}`;
     summary.append(
       element("b", "tool-name", call.name),
-      element("span", "tool-state", `${WORDS.states[call.state]}${took}`),
-      element("span", "tool-where", WORDS.where[call.where]),
+      element("span", "tool-state", `${S.toolStates[call.state]}${took}`),
+      element("span", "tool-where", S.toolWhere[call.where]),
     );
-    details.append(summary, ...part(WORDS.args, call.args));
-    if (call.response !== undefined) details.append(...part(WORDS.answer, call.response));
+    details.append(summary, ...part(S.toolArgs, call.args));
+    if (call.response !== undefined) details.append(...part(S.toolAnswer, call.response));
     card.append(details);
     if (before) {
       details.open = before.card.querySelector("details")?.open ?? false;

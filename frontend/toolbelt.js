@@ -10,7 +10,7 @@ import { NumbersView } from "./numbers-view.js";
 import { markMessage, toolResponseMessage } from "./protocol.js";
 import { ToolCalls, asResponse, equip } from "./tool-calls.js";
 import { ToolView } from "./tool-view.js";
-import { WORDS } from "./tool-words.js";
+import { S } from "./strings.js";
 import { PAGE_TOOLS } from "./tools/index.js";
 
 /** The tools that a person turned off, by name. */
@@ -170,7 +170,7 @@ export class Toolbelt {
     /** @type {Record<string, unknown>} */
     let response;
     try {
-      if (!tool) throw new Error(WORDS.unknownTool);
+      if (!tool) throw new Error(S.unknownTool);
       response = asResponse(await tool.run(call.args, this.#view));
     } catch (error) {
       response = { error: error instanceof Error ? error.message : String(error) };

@@ -2,15 +2,13 @@
 /** Shows the session's state: the state line, what can be pressed, and notices. */
 
 import { byId } from "./dom.js";
+import { S } from "./strings.js";
 import { countdown, describe } from "./words.js";
 
 /** @typedef {import("./states.js").State} State */
 
 /** How often a countdown is looked at. */
 const COUNT_EVERY_MS = 200;
-
-/** @type {Record<string, string>} */
-const UPSTREAMS = { simulator: "Simulator", vertex: "Vertex AI", developer: "Gemini API" };
 
 /** See the module's text. */
 export class View {
@@ -53,7 +51,7 @@ export class View {
     document.title = config.title;
     byId("title", HTMLElement).textContent = config.title;
     const upstream = byId("upstream", HTMLElement);
-    upstream.textContent = UPSTREAMS[config.upstream] ?? "";
+    upstream.textContent = new Map(Object.entries(S.upstreams)).get(config.upstream) ?? "";
     upstream.hidden = !upstream.textContent;
     this.#talk.disabled = false;
     this.allow("");
@@ -94,8 +92,8 @@ export class View {
     }
     this.#hold.ariaPressed = String(state.held);
     this.#count(state);
-    setText(this.#talkLabel, active ? "End" : this.#talked ? "Start again" : "Start talking");
-    this.#text.placeholder = active ? "Type a message" : "Or type a message";
+    setText(this.#talkLabel, active ? S.end : this.#talked ? S.startAgain : S.start);
+    this.#text.placeholder = active ? S.type : S.typeInstead;
     this.#mic.disabled = !active;
     this.#mic.ariaPressed = String(state.mic === "on");
     this.#mic.ariaBusy = String(state.mic === "asking");
@@ -129,7 +127,7 @@ export class View {
     figure.hidden = source === null;
     figure.dataset.source = source ?? "";
     figure.dataset.facing = facing;
-    byId("video-caption", HTMLElement).textContent = source === "screen" ? "Your screen" : "Your camera";
+    byId("video-caption", HTMLElement).textContent = source === "screen" ? S.yourScreen : S.yourCamera;
   }
 
   /** Follows what is in the text box. */
@@ -156,7 +154,7 @@ export class View {
    */
   showUsage(last, session_tokens) {
     this.#usage.hidden = last === null;
-    if (last) setText(this.#usage, `${session_tokens.toLocaleString("en")} tokens`);
+    if (last) setText(this.#usage, S.tokens(session_tokens.toLocaleString(S.lang)));
   }
 
   /**

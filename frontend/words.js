@@ -1,6 +1,8 @@
 // @ts-check
 /** A session's state in words, for the state line. Pure. */
 
+import { S } from "./strings.js";
+
 /** @typedef {Readonly<import("./states.js").State>} State */
 
 /**
@@ -9,18 +11,18 @@
  */
 export function describe(state) {
   const active = state.phase !== "idle" && state.phase !== "closed";
-  if (active && state.offline) return "Offline: no network. It goes on when there is one again.";
+  if (active && state.offline) return S.offline;
   switch (state.phase) {
     case "idle":
-      return "Not connected";
+      return S.notConnected;
     case "connecting":
-      return state.queued ? "Waiting for a free place…" : "Connecting…";
+      return state.queued ? S.queued : S.connecting;
     case "away":
-      return "Resuming…";
+      return S.resuming;
     case "waiting":
-      return `${state.reason} ${state.resumable ? "Resuming" : "Reconnecting"}…`;
+      return `${state.reason} ${state.resumable ? S.resuming : S.reconnecting}`;
     case "closed":
-      return state.failed ? `Closed: ${state.reason}` : state.reason || "Not connected";
+      return state.failed ? S.closed(state.reason) : state.reason || S.notConnected;
     case "live":
       return describeLive(state);
   }
@@ -28,15 +30,15 @@ export function describe(state) {
 
 /** @param {State} state */
 function describeLive(state) {
-  if (state.resuming) return "Resuming…";
-  if (state.speaking) return "Speaking";
-  if (state.answering && state.answer === "text") return "Answering…";
-  if (state.thinking) return "Thinking…";
-  if (state.moved) return "Moved to another server";
+  if (state.resuming) return S.resuming;
+  if (state.speaking) return S.speaking;
+  if (state.answering && state.answer === "text") return S.answering;
+  if (state.thinking) return S.thinking;
+  if (state.moved) return S.moved;
   if (state.mic === "on") {
-    return state.input === "open" || state.held ? "Listening" : "Hold the space bar to talk";
+    return state.input === "open" || state.held ? S.listening : S.notHeld;
   }
-  return state.mic === "asking" ? "Waiting for the microphone…" : "Muted";
+  return state.mic === "asking" ? S.askingMicrophone : S.microphoneOff;
 }
 
 /**
@@ -47,7 +49,7 @@ function describeLive(state) {
  */
 export function countdown(state, now_ms) {
   const left_s = Math.ceil((state.retryAt_ms - now_ms) / 1000);
-  return state.phase === "waiting" && left_s > 0 ? `${left_s} s` : "";
+  return state.phase === "waiting" && left_s > 0 ? S.seconds(left_s) : "";
 }
 
 /**
@@ -55,9 +57,9 @@ export function countdown(state, now_ms) {
  * @returns {string}
  */
 export function tryAgainIn(wait_s) {
-  if (wait_s < 90) return `Try again in ${Math.ceil(wait_s)} s.`;
+  if (wait_s < 90) return S.tryAgainInSeconds(Math.ceil(wait_s));
   const minutes = Math.ceil(wait_s / 60);
-  return minutes < 90 ? `Try again in ${minutes} min.` : `Try again in ${Math.ceil(minutes / 60)} h.`;
+  return minutes < 90 ? S.tryAgainInMinutes(minutes) : S.tryAgainInHours(Math.ceil(minutes / 60));
 }
 
 /**

@@ -186,7 +186,7 @@ async def test_without_a_network_it_says_so_and_goes_on(gateway: Gateway, browse
         await expect(page).to_have_title(re.compile("^Offline: no network"))
         await page.context.set_offline(offline=False)
         await until_live(page)
-        await expect(page.get_by_test_id("state")).to_have_text("Muted")
+        await expect(page.get_by_test_id("state")).to_have_text("Microphone off")
         await say(page, "one two", "You wrote two words.")
 
 

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Request, expect
+from playwright.async_api import Browser, Page, Request, Route, expect
 
 from tests.conftest import Gateway
 from tests.e2e.browser import launched, opened, say, until_live
 from tests.support.speech import IN_RATE_HZ
+from tests.support.stack import FRONTEND
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,6 +84,29 @@ async def test_the_theme_is_a_choice(gateway: Gateway, browser: Browser) -> None
         await page.reload()
         await expect(page.locator("#talk")).to_be_enabled()
         assert await page.evaluate(ground) == dark
+
+
+async def test_one_file_translates_the_page(gateway: Gateway, browser: Browser) -> None:
+    strings = (FRONTEND / "strings.js").read_text(encoding="utf-8")
+    other = """
+        Object.assign(S, { lang: "ar", dir: "rtl", start: "~ Start" });
+        for (const text of Object.keys(PAGE)) PAGE[text] = `~${text}`;
+    """
+
+    async def translated(route: Route) -> None:
+        await route.fulfill(body=strings + other, content_type="text/javascript")
+
+    context = await browser.new_context()
+    await context.route("**/strings.js", translated)
+    page = await context.new_page()
+    await page.goto(gateway.http)
+    await expect(page.locator("html[lang=ar][dir=rtl] #talk")).to_have_text("~ Start")
+    await expect(page.locator("#keep-copy")).to_have_text("~Copy the text")
+    await expect(page.locator("#open-find")).to_have_attribute(
+        "aria-label", "~Find in the conversation"
+    )
+    await expect(page.locator("label[for=device-mic]")).to_have_text("~Microphone")
+    await context.close()
 
 
 async def test_with_the_keyboard_alone(gateway: Gateway, browser: Browser) -> None:

@@ -13,7 +13,7 @@ test("start to live: connect and ask for the microphone, setup, then nothing bef
   assert.deepEqual(feed(notice({ session: "ab", state: "connecting" })), []);
   assert.deepEqual(names(feed(READY)), ["clearTimer"]);
   assert.equal(session.state.phase, "live");
-  assert.equal(says(), "Muted");
+  assert.equal(says(), "Microphone off");
   feed({ type: "mic", mic: "on" });
   assert.equal(says(), "Listening");
 });
@@ -81,13 +81,13 @@ test("with answers in text nothing is played, and the transcript of the voice is
   const said = fact("said", { text: "yes", finished: false });
   assert.deepEqual(feed(said), [{ do: "modelSaid", text: "yes" }]);
   feed(fact("turnComplete", { reason: "" }));
-  assert.equal(says(), "Muted");
+  assert.equal(says(), "Microphone off");
 });
 
 test("muting ends the audio stream, once, and only when the conversation has begun", () => {
   const { feed, says } = live();
   assert.deepEqual(feed({ type: "mic", mic: "off" }), [{ do: "endAudioStream" }]);
-  assert.equal(says(), "Muted");
+  assert.equal(says(), "Microphone off");
   assert.deepEqual(feed({ type: "mic", mic: "off" }), []);
   assert.deepEqual(feed({ type: "mic", mic: "asking" }), []);
   assert.equal(says(), "Waiting for the microphone…");

@@ -12,7 +12,7 @@ test("waiting for a place at the Live API is told, and waited for", () => {
   assert.deepEqual(names(feed(notice({ state: "waiting" }))), ["setTimer"]);
   assert.equal(says(), "Waiting for a free place…");
   feed(READY);
-  assert.equal(says(), "Muted");
+  assert.equal(says(), "Microphone off");
 });
 
 test("a move is told for a while", () => {
@@ -22,6 +22,14 @@ test("a move is told for a while", () => {
   assert.deepEqual(feed(notice({ state: "moved" })), [{ do: "setTimer", ms: 4000 }]);
   assert.equal(says(), "Moved to another server");
   assert.deepEqual(feed({ type: "timer" }), []);
+  assert.equal(says(), "Listening");
+});
+
+test("nobody thinks about what was asked of a session that is lost", () => {
+  const { feed, says } = held();
+  feed({ type: "text", text: "?" });
+  assert.equal(says(), "Thinking…");
+  feed(closed(4002), READY);
   assert.equal(says(), "Listening");
 });
 
@@ -36,7 +44,7 @@ test("without a network it is offline, until there is one", () => {
 test("push-to-talk listens while the key is held, and ends no audio stream", () => {
   const { feed, says } = begin();
   feed({ ...START, input: "push" }, OPENED, READY, { type: "mic", mic: "on" });
-  assert.equal(says(), "Hold the space bar to talk");
+  assert.equal(says(), "Hold to talk");
   feed({ type: "held", held: true });
   assert.equal(says(), "Listening");
   assert.deepEqual(feed({ type: "mic", mic: "off" }), []);
