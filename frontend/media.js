@@ -35,7 +35,8 @@ export class Media {
   #prefs;
   #userMeter = new Meter(byId("meter-user", HTMLElement));
   #modelMeter = new Meter(byId("meter-model", HTMLElement));
-  #orb = new Meter(byId("orb", HTMLElement));
+  #userOrb = new Meter(byId("orb-user", HTMLElement));
+  #modelOrb = new Meter(byId("orb-model", HTMLElement));
   #playback;
   #microphone;
   #video;
@@ -62,7 +63,7 @@ export class Media {
       speaking: events.speaking,
       level: (level) => {
         this.#modelMeter.set(level);
-        this.#orb.set(level);
+        this.#modelOrb.set(level);
       },
     });
     this.#microphone = new Microphone(
@@ -159,6 +160,8 @@ export class Media {
    * @param {string} name
    */
   prefer(name) {
+    if (name === "record" && !this.#prefs().record) this.recording.clear();
+    if (name === "camera") this.#video.forgetFlip();
     if (name === "speaker") void setSpeaker(this.#prefs().speaker);
     else if (["mic", "echo", "noise", "gain"].includes(name)) {
       if (this.#on) void this.openMic();
@@ -169,7 +172,9 @@ export class Media {
 
   /** @param {import("./protocol.js").AudioData} audio of the model */
   play({ data, rate_hz }) {
-    this.recording.answered(bytesToPcm16(fromBase64(data)), rate_hz, now_s());
+    if (this.#prefs().record) {
+      this.recording.answered(bytesToPcm16(fromBase64(data)), rate_hz, now_s());
+    }
     this.#playback.play(data, rate_hz);
   }
 
@@ -186,8 +191,10 @@ export class Media {
    */
   #heard(base64, level, pcm) {
     this.#captured++;
-    this.#userMeter.set(this.#pushing && !this.#push.held ? 0 : level);
-    this.recording.said(pcm, this.#in_hz, now_s());
+    const told = this.#pushing && !this.#push.held ? 0 : level;
+    this.#userMeter.set(told);
+    this.#userOrb.set(told);
+    if (this.#prefs().record) this.recording.said(pcm, this.#in_hz, now_s());
     if (this.#pushing) return this.#say(this.#push.heard(base64));
     this.#events.send("audio", protocol.audioMessage(base64, this.#in_hz));
     this.#events.spoke(level);

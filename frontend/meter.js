@@ -1,12 +1,14 @@
 // @ts-check
-/** A level meter: five bars that follow a voice. The look, and reduced motion, are in the CSS. */
+/** A voice's level, as bars or as a part of the orb. The look, and reduced motion, are in the CSS. */
 
 /** Levels below are room noise, above are loud speech. */
 const QUIET_DB = -50;
 const LOUD_DB = -12;
 /** A level this old says nothing any more: the source went quiet without a last word. */
 const STALE_MS = 250;
-const FALL_PER_FRAME = 0.85;
+/** How much of the way to a new level a frame goes: soon up, slowly down, never a jump. */
+const RISE = 0.35;
+const FALL = 0.12;
 const SETTLED = 0.01;
 
 /**
@@ -42,7 +44,8 @@ export class Meter {
   /** @param {number} now_ms */
   #draw(now_ms) {
     if (now_ms - this.#heard_ms > STALE_MS) this.#target = 0;
-    this.#shown = Math.max(this.#target, this.#shown * FALL_PER_FRAME);
+    const way = this.#target - this.#shown;
+    this.#shown += way * (way > 0 ? RISE : FALL);
     const settled = this.#target === 0 && this.#shown < SETTLED;
     if (settled) this.#shown = 0;
     this.#element.style.setProperty("--level", this.#shown.toFixed(3));

@@ -9,6 +9,7 @@
  * @property {boolean} echo echo cancellation
  * @property {boolean} noise noise suppression
  * @property {boolean} gain automatic gain
+ * @property {boolean} record both voices are kept in memory, to be saved
  * @property {number} fps pictures a second
  * @property {"low" | "medium" | "high"} quality of pictures
  * @property {"auto" | "light" | "dark"} theme
@@ -38,6 +39,7 @@ export function settlePrefs(saved) {
     echo: from.echo !== false,
     noise: from.noise !== false,
     gain: from.gain !== false,
+    record: from.record !== false,
     fps: RATES.find((fps) => fps === Number(from.fps)) ?? RATES[0],
     quality: from.quality === "low" || from.quality === "medium" ? from.quality : "high",
     theme: from.theme === "light" || from.theme === "dark" ? from.theme : "auto",
@@ -60,7 +62,7 @@ export function audioConstraints({ mic, echo, noise, gain }) {
 }
 
 /**
- * @param {Prefs} prefs
+ * @param {{camera: string}} prefs
  * @param {"user" | "environment"} facing front or back, where no camera was chosen
  * @returns {MediaTrackConstraints}
  */

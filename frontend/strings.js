@@ -297,6 +297,8 @@ export const PAGE = {
   Automatic: "Automatic",
   Light: "Light",
   Dark: "Dark",
+  "Keep the sound": "Keep the sound",
+  "To save it: the last 20 minutes, in this page’s memory": "To save it: the last 20 minutes, in this page’s memory",
   "Copy a link to these settings": "Copy a link to these settings",
   "Start over": "Start over",
 };

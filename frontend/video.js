@@ -19,6 +19,16 @@ export function frameSize(width, height, longSide_px) {
 }
 
 /**
+ * @param {string | undefined} id of a camera
+ * @returns {Promise<string>} the id of the next one
+ */
+async function cameraAfter(id) {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  const ids = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
+  return ids[(ids.indexOf(id ?? "") + 1) % ids.length] ?? "";
+}
+
+/**
  * @typedef {Object} VideoEvents
  * @property {(base64: string) => void} frame a JPEG
  * @property {(source: Source | null) => void} changed what is shown now
@@ -32,6 +42,10 @@ export class Video {
   #prefs;
   /** @type {"user" | "environment"} */
   #facing = "user";
+  /** Switched to, instead of the chosen one: "" for the one that faces `#facing`. @type {string | null} */
+  #other = null;
+  /** @type {MediaStreamTrack | null} */
+  #track = null;
   #events;
   #canvas = document.createElement("canvas");
   #turn = 0;
@@ -81,8 +95,16 @@ export class Video {
    * @throws {DOMException} as `start`
    */
   async flip() {
-    this.#facing = this.#facing === "user" ? "environment" : "user";
+    const { deviceId, facingMode } = this.#track?.getSettings() ?? {};
+    if (facingMode) this.#facing = this.#facing === "user" ? "environment" : "user";
+    // A desktop's cameras face nowhere: the next one in the list.
+    this.#other = facingMode ? "" : await cameraAfter(deviceId);
     await this.start("camera");
+  }
+
+  /** The chosen camera is asked for again, not the one that was switched to. */
+  forgetFlip() {
+    this.#other = null;
   }
 
   /** Which camera would be asked for. */
@@ -103,7 +125,8 @@ export class Video {
   /** @param {Source} source */
   #ask(source) {
     if (source === "screen") return navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 5 } });
-    return askFor("video", cameraConstraints(this.#prefs(), this.#facing));
+    const camera = this.#other ?? this.#prefs().camera;
+    return askFor("video", cameraConstraints({ camera }, this.#facing));
   }
 
   /**
@@ -113,6 +136,7 @@ export class Video {
   #show(source, stream) {
     const preview = this.#preview;
     const [track] = stream.getVideoTracks();
+    this.#track = track;
     // The browser has its own button to stop sharing.
     track.onended = () => {
       this.stop();

@@ -14,9 +14,11 @@ from tests.support.speech import IN_RATE_HZ
 
 
 @contextlib.asynccontextmanager
-async def launched(folder: Path, microphone: bytes | None = None) -> AsyncIterator[Browser]:
-    """A browser whose microphone speaks the given PCM16, else beeps."""
-    arguments = [*ARGUMENTS]
+async def launched(
+    folder: Path, microphone: bytes | None = None, *more: str
+) -> AsyncIterator[Browser]:
+    """A browser whose microphone speaks the given PCM16, else beeps; `more`: its arguments."""
+    arguments = [*ARGUMENTS, *more]
     if microphone is not None:
         speech = folder / "microphone.wav"
         with wave.open(str(speech), "wb") as file:

@@ -1,5 +1,6 @@
 """The page for everyone: axe, keyboard, narrow and mirrored layouts; and what it weighs."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, Route, expect
 
 from tests.conftest import Gateway
-from tests.e2e.browser import launched, opened, say, until_live
+from tests.e2e.browser import launched, opened, say, set_up, until_live
 from tests.support.speech import IN_RATE_HZ
 from tests.support.stack import FRONTEND
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 AXE = Path(__file__).parents[1] / "frontend/js/node_modules/axe-core/axe.min.js"
+ANY_MATRIX = re.compile("matrix")
 PAGE_BYTES = 150_000
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 OVERFLOW = """() => [...document.querySelectorAll('body *')]
@@ -84,6 +86,36 @@ async def test_the_theme_is_a_choice(gateway: Gateway, browser: Browser) -> None
         await page.reload()
         await expect(page.locator("#talk")).to_be_enabled()
         assert await page.evaluate(ground) == dark
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+async def test_both_voices_are_seen(gateway: Gateway, motion: Any) -> None:
+    moved = """id => new Promise(done => {
+      const one = document.getElementById(id);
+      const still = getComputedStyle(one).transform;
+      const watcher = new MutationObserver(() => {
+        if (!one.classList.contains("is-loud")) return;
+        watcher.disconnect();
+        done(getComputedStyle(one).transform !== still);
+      });
+      watcher.observe(one, {attributes: true});
+    })"""
+    # The fake microphone beeps; nothing is transcribed, so that the orb stays.
+    async with (
+        launched(AXE.parent) as browser,
+        opened(browser, gateway.http, reduced_motion=motion) as page,
+    ):
+        await set_up(page, transcription="off", pref_noise="off", pref_echo="off")
+        user = await page.evaluate_handle(f"({{moved: ({moved})('orb-user')}})")
+        model = await page.evaluate_handle(f"({{moved: ({moved})('orb-model')}})")
+        await page.click("#talk")
+        await until_live(page)
+        assert await user.evaluate("one => one.moved") is (motion == "no-preference")
+        await page.fill("#text", "one two three")
+        await page.click("#send")
+        assert await model.evaluate("one => one.moved") is (motion == "no-preference")
+        bar = page.locator("#meter-model i").first
+        await expect(bar).to_have_css("transform", "none" if motion == "reduce" else ANY_MATRIX)
 
 
 async def test_one_file_translates_the_page(gateway: Gateway, browser: Browser) -> None:

@@ -24,7 +24,7 @@ test("a picker lists its own kind, and what was chosen although it is unplugged"
 test("preferences hold as far as they make sense", () => {
   const defaults = settlePrefs(null);
   assert.deepEqual(defaults, settlePrefs({ mic: 3, echo: "x", fps: 99, quality: "best", theme: "pink" }));
-  const chosen = { ...defaults, mic: "a", echo: false, fps: 0.2, quality: "low", theme: "dark" };
+  const chosen = { ...defaults, mic: "a", echo: false, record: false, fps: 0.2, quality: "low", theme: "dark" };
   assert.deepEqual(settlePrefs({ ...chosen, fps: "0.2" }), chosen);
 });
 
