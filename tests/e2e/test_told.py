@@ -16,9 +16,11 @@ ENV = {"LOCATIONS": "us-central1", "QUOTA_SESSIONS": "1", "QUOTA_WAIT_S": "60"}
 @pytest.mark.timeout(180)
 async def test_a_wait_for_a_place_and_a_move(tmp_path: Path) -> None:
     async with (
-        chaos_stack(tmp_path, edges=1, workers=1, env=ENV) as system,
+        chaos_stack(tmp_path, edges=1, workers=2, env=ENV) as system,
         launched(tmp_path, bytes(2 * IN_RATE_HZ)) as browser,
     ):
+        owner, other = system.workers
+        await other.stop()
         url = system.urls[0].replace("ws://", "http://")
         async with opened(browser, url) as late:
             state = late.get_by_test_id("state")
@@ -31,10 +33,9 @@ async def test_a_wait_for_a_place_and_a_move(tmp_path: Path) -> None:
                 await until_live(late)
             await expect(state).to_have_text("Listening")
 
-            await system.workers[0].stop()
-            await expect(state).to_have_text("Resuming…", timeout=15_000)
+            await system.restore()
             async with asyncio.TaskGroup() as group:
-                group.create_task(system.restore())
+                group.create_task(owner.stop())
                 # It is told for some seconds only.
                 await expect(state).to_have_text("Moved to another server", timeout=15_000)
             await expect(state).to_have_text("Listening", timeout=15_000)
