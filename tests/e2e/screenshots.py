@@ -7,13 +7,15 @@ as the Live API would.
 import asyncio
 import base64
 import json
+import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
-from tests.e2e.browser import launched, opened, until_live
+from tests.e2e.browser import launched, opened, say, until_live
 from tests.support.processes import free_port, http_ok, python, running
 from tests.support.speech import IN_RATE_HZ, QUESTION, pcm
 from tests.support.stack import FRONTEND
@@ -84,11 +86,28 @@ async def make(browser: Browser, url: str) -> None:
     async with opened(browser, url, **dark) as page:
         await talking(page)
         await take(page, "dark")
+    light: Any = {"viewport": DESKTOP, "color_scheme": "light"}
+    async with opened(browser, url, **light) as page:
+        # The real gateway answers here, its simulator and the tools of this folder.
+        await page.click("#open-panel")
+        await say(page, "Please use draw and roll_dice", "tool")
+        await expect(page.locator("#tools [data-tool=roll_dice]")).to_have_attribute(
+            "data-state", "done"
+        )
+        await page.locator("#tools [data-tool=roll_dice] summary").click()
+        html = page.locator("html")
+        await expect(html).to_have_attribute("data-speaking", "true", timeout=15_000)
+        await expect(html).to_have_attribute("data-speaking", "false", timeout=15_000)
+        await say(page, "How long did that take?", "five words")
+        for hop in ("model_ms", "back_ms", "total_ms"):
+            value = page.locator(f"#panel [data-hop={hop}]")
+            await expect(value).to_have_text(re.compile("s$"))
+        await expect(page.get_by_test_id("cost").locator("tfoot")).to_be_visible()
+        await take(page, "numbers")
     refused = (
         "MediaDevices.prototype.getUserMedia = async () =>"
         " { throw new DOMException('', 'NotAllowedError'); };"
     )
-    light: Any = {"viewport": DESKTOP, "color_scheme": "light"}
     async with opened(browser, url, script=refused, **light) as page:
         await page.click("#talk")
         await expect(page.get_by_test_id("notice")).to_be_visible()
@@ -107,6 +126,7 @@ async def main() -> None:
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        shutil.copytree(FRONTEND.parent / "tools", folder / "tools")
         env = {"PORT": str(port), "FRONTEND_DIR": str(FRONTEND), "LIVE_UPSTREAM": "simulator"}
         command = (*python("livegate_cli.main"), "run")
         async with running("livegate", *command, folder=folder, env=env):

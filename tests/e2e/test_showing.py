@@ -62,7 +62,7 @@ async def test_pace_and_quality_are_those_of_the_pictures_sent(
 
         async def is_wide(width: int) -> bool:
             frame = (await newest_session(gateway)).get("last_frame")
-            return bool(frame) and max(frame["width"], frame["height"]) == width
+            return frame is not None and max(frame["width"], frame["height"]) == width
 
         await until(lambda: is_wide(768), "a picture of high quality", 10)
         await set_up(page, pref_quality="low")
