@@ -29,9 +29,10 @@ async def calls(system: Stack) -> dict[str, int]:
 
 
 async def talk(system: Stack, ready: asyncio.Barrier) -> None:
-    """One client: all its messages at once, when every other is there; then every answer."""
+    """One client: all its messages at once, when all are there and counting began; every answer."""
     async with connect(f"{system.ws}/ws", compression=None) as client:
         await live(client)
+        await ready.wait()
         await ready.wait()
         for number in range(MESSAGES):
             message = msgspec.json.encode({"realtimeInput": {"text": f"{number}"}})
@@ -52,6 +53,7 @@ async def test_frames_of_a_tick_share_their_commands(tmp_path: Path) -> None:
             group.create_task(talk(system, ready))
         await ready.wait()
         before = await calls(system)
+        await ready.wait()
         await ready.wait()
         after = await calls(system)
     more = {name: count - before.get(name, 0) for name, count in after.items()}
