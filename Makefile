@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test screenshots test-manifests test-containers chaos attack bench check format lock clean
+.PHONY: help run test screenshots test-manifests test-containers chaos attack bench check format metrics-page lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,10 @@ format: ## rewrite what `make check` would complain about, where a tool can
 	@scripts/install dev
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+metrics-page: ## write docs/metrics.md again from what the code declares
+	@scripts/install dev
+	@.venv/bin/python scripts/metrics-page > docs/metrics.md
 
 lock: ## make every lock again from the pyproject files
 	@scripts/install dev

@@ -84,8 +84,8 @@ async def test_acks_are_told_to_the_owner_with_the_next_frame(gateway: Gateway) 
         client.say('{"livegate":{"ack":2}}')
         client.say('{"realtimeInput":{"text":"a"}}')
         await until(lambda: client.uplink, "the message")
-        last = client.went_to()[-1]
-        assert (last.seq, last.received, last.released) == (1, 3, 2)
+        [last] = [sent for sent in client.went_to() if sent.seq]
+        assert (last.received, last.released) == (3, 2)
 
 
 @pytest.mark.parametrize("notice", ['{"next":3}', '{"ack":1,"next":3}'])

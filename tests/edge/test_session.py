@@ -7,7 +7,16 @@ from livegate.channel import WINDOW_BYTES
 from livegate.closes import Close, Closing
 from livegate.frame import Frame
 from livegate.link import Attach, Detach, Forget, Outgoing, SendTo
-from livegate_edge.outputs import Finish, Notice, OfferSession, Output, Relay, Saved, WithdrawOffer
+from livegate_edge.outputs import (
+    Finish,
+    Moved,
+    Notice,
+    OfferSession,
+    Output,
+    Relay,
+    Saved,
+    WithdrawOffer,
+)
 from livegate_edge.session import LINGER_S, MEDIA_AGE_S, OFFER_AGAIN_S, UNRELEASED_BYTES, State
 
 from tests.edge.frames import (
@@ -320,7 +329,11 @@ def test_a_dead_owner_is_followed_by_another() -> None:
     ]
     assert session.tick(2.0) == [OfferSession(takeover=True)]
     claim = Frame(frame.CLAIM, SESSION, 2, 0, 0, 0, 0, b"worker:w2:in")
-    assert session.on_frame(claim, 2.0) == [Attach(b"worker:w2:in", 2), Notice("moved")]
+    assert session.on_frame(claim, 2.0) == [
+        Attach(b"worker:w2:in", 2),
+        Notice("moved"),
+        Moved("takeover", 1.0),
+    ]
     session.link.attach(b"worker:w2:in", 2)
     opening, *again = read(session.opened(2.0))
     assert opening.received == 2, "the new owner numbers its downlink after that"

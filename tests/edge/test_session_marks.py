@@ -18,7 +18,7 @@ def test_the_owner_is_asked_and_its_answers_are_told() -> None:
     [asked] = read(list(session.mark(7, 1.0)))
     assert (asked.kinds, asked.seq, marks.decode(asked.payload)) == (frame.NOTICE, 0, Mark(7))
     assert answer(session, Mark(7), 1.005) == [Marked(7, worker_ms=5.0)]
-    assert answer(session, Mark(7, 250.0), 1.3) == [Marked(7, model_ms=250.0)]
+    assert answer(session, Mark(7, 250.0), 1.3) == [Marked(7, model_ms=250.0, turn_ms=300.0)]
 
 
 def test_an_answer_to_a_former_mark_is_late() -> None:

@@ -3,18 +3,23 @@
 import re
 
 import pytest
-from livegate import metrics
-from prometheus_client import Counter, Gauge, Histogram
+from livegate import metrics, tally
+from livegate.closes import Close
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
 DECLARED = {
     name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)
 }
-SERVICES = ("bus", "http", "edge", "worker", "broker", "simulator")
+SERVICES = ("process", "bus", "http", "edge", "worker", "broker", "simulator")
 LABELS = {
     "direction",
     "connection",
+    "cause",
     "close",
+    "kind",
+    "policy",
+    "state",
     "outcome",
     "code",
     "status",
@@ -57,3 +62,39 @@ def test_labels_have_closed_sets_of_values() -> None:
 
 def test_there_are_metrics() -> None:
     assert {exposed(metric).split("_")[1] for metric in DECLARED.values()} == set(SERVICES)
+
+
+def test_the_hot_paths_counts_are_taken_over_once() -> None:
+    counter = metrics.EDGE_MESSAGES.labels("up")._value
+    metrics.settle()
+    before = counter.get()
+    tally.CLIENT_UP.n += 3
+    metrics.settle()
+    metrics.settle()
+    assert counter.get() - before == 3
+
+
+def test_a_scrape_looks_first() -> None:
+    looked = []
+    with metrics.at_scrape(lambda: looked.append(1)):
+        metrics.settle()
+    metrics.settle()
+    assert looked == [1]
+
+
+@pytest.mark.parametrize("service", metrics.SERVICES)
+def test_a_service_does_not_tell_the_metrics_of_others(service: str) -> None:
+    text = generate_latest(metrics.Exposed(service)).decode()
+    told = set(re.findall(r"# HELP livegate_([a-z]+)_", text))
+    assert told == {"process", "bus", "http", service}
+    assert "process_resident_memory_bytes" in text
+
+
+def test_every_close_is_there_before_it_happens() -> None:
+    text = generate_latest(metrics.Exposed("edge")).decode()
+    for row in Close:
+        assert f'livegate_edge_closes_total{{cause="{row.cause}",close="{row.label}"}}' in text
+
+
+def test_resident_memory_is_this_process() -> None:
+    assert 10 << 20 < metrics.resident_bytes() < 4 << 30

@@ -61,7 +61,7 @@ async def served(
             serve.run(
                 settings,
                 app.starlette,
-                serve.admin_app(),
+                serve.admin_app("edge"),
                 stop=stop,
                 on_stop=on_stop,
                 tls=cert,

@@ -24,6 +24,8 @@ class Stack:
     others: list[tuple[str, Process]] = field(default_factory=list)
     """Further edges: WebSocket base URL and process."""
     workers: list[Process] = field(default_factory=list)
+    worker_admins: list[str] = field(default_factory=list)
+    """Base URL for operators of each worker."""
     start_worker: Callable[[], Awaitable[None]] = field(init=False)
 
 
@@ -84,12 +86,14 @@ async def stack(
         )
 
         async def start_worker() -> None:
+            port = free_port()
             worker = running(
                 f"worker-{len(result.workers)}",
                 *python("livegate_worker"),
                 folder=folder,
-                env={"ADMIN_PORT": str(free_port()), **common},
+                env={"ADMIN_PORT": str(port), **common},
             )
+            result.worker_admins.append(f"http://127.0.0.1:{port}")
             result.workers.append(await running_all.enter_async_context(worker))
 
         result.start_worker = start_worker

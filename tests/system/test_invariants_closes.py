@@ -242,6 +242,6 @@ async def test_invariant_9_what_an_operator_sees(tmp_path: Path) -> None:
             check(await closed(page), PAGE, Close.DRAINING)
             tried.add(Close.DRAINING)
     assert tried == set(Close)
-    counted = set(re.findall(r'livegate_edge_closes_total{close="(\w+)"}', metrics))
+    counted = set(re.findall(r'livegate_edge_closes_total{.*close="(\w+)"} [^0]', metrics))
     assert counted
     assert counted <= {close.label for close in Close}

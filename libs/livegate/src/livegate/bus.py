@@ -218,6 +218,7 @@ class Bus:
         self._written.extend(entry.mailbox for entry in queue)
         metrics.BUS_WRITES.inc()
         metrics.BUS_ENTRIES.inc(len(queue))
+        metrics.BUS_WRITTEN.inc(sum(entry.size for entry in queue))
         _frames_out.inc(sum(len(entry.fields) for entry in queue) // 2)
         self._writer.write(
             b"".join([pack(b"XADD", e.mailbox, b"NOMKSTREAM", b"*", *e.fields) for e in queue]),
@@ -295,7 +296,9 @@ class Bus:
         pipe.pexpire(self.mailbox, keys.PROCESS_TTL_MS)
         for mailbox in watched:
             pipe.get(keys.heartbeat(mailbox))
+        asked_at = self.loop.time()
         answers = await pipe.execute()
+        metrics.BUS_ROUND_TRIP.observe(self.loop.time() - asked_at)
         emptied = not answers[1]
         if emptied:
             await self._make_mailbox()

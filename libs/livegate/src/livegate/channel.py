@@ -10,6 +10,7 @@ from collections import deque
 
 import msgspec
 
+from livegate import tally
 from livegate.frame import AUDIO, CLOSE, INTERRUPTED, MEDIA, SKIP
 
 WINDOW_BYTES = 256 << 10
@@ -87,10 +88,12 @@ class Sender:
 
     def discard_unsent(self, kinds: int | None = None) -> None:
         """Discard the payloads of unsent messages of exactly these kinds (None: of all)."""
+        counted = tally.UNTAKEN if kinds is None else tally.INTERRUPTED
         for seq in range(self.sent + 1, self.next):
             item = self._kept[seq]
             if item.kinds == kinds or (kinds is None and not item.kinds & SKIP):
                 self._discard(item)
+                counted.n += 1
 
     def take(self) -> list[Item]:
         """What may be sent now, in order; it counts as sent."""
@@ -165,6 +168,7 @@ class Sender:
                     return
                 self._discard(item)
                 self.expired += 1
+                tally.TOO_OLD.n += 1
             self._media.popleft()
 
     @property

@@ -57,9 +57,29 @@ class Close(_Row, Enum):
         return self.name.lower()
 
     @property
+    def cause(self) -> str:
+        """Whose doing it is: "normal", "client", "limit" (the operator's), "upstream" or
+        "gateway".
+        """
+        return _CAUSES.get(self.name, "gateway")
+
+    @property
     def action(self) -> str:
         """What a `livegate.v1` client does: "reconnect", "wait" or "final"."""
         return {40: "reconnect", 41: "wait"}.get(self.livegate // 100, "final")
+
+
+_CAUSES = {
+    name: cause
+    for cause, names in {
+        "normal": "ENDED DRAINING SUPERSEDED",
+        "client": "SLOW_CLIENT BAD_MESSAGE NOT_SETUP SECOND_SETUP UNKNOWN_MODEL TOO_BIG"
+        " SETUP_TIMEOUT IDLE SIGNED_OUT",
+        "limit": "TOO_MANY_OPENS TOO_MANY_SESSIONS TOKENS_USED_UP TOO_FAST SESSION_LENGTH",
+        "upstream": "UPSTREAM_UNAVAILABLE UPSTREAM_REFUSED QUOTA AT_CAPACITY",
+    }.items()
+    for name in names.split()
+}
 
 
 class Closing(msgspec.Struct, frozen=True):

@@ -55,6 +55,7 @@ class Exchange:
         self._by_peer: dict[bytes, set[Member]] = {}
         self._budgets: dict[bytes, Budget] = {}
         self._gone: set[bytes] = set()
+        self._began_bytes = 0
 
     @property
     def _now(self) -> float:
@@ -62,9 +63,17 @@ class Exchange:
 
     async def run(self) -> None:
         """Run the bus and the tick until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.bus.run())
-            group.create_task(self._tick())
+        self._began_bytes = metrics.resident_bytes()
+        with metrics.at_scrape(self._look):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.bus.run())
+                group.create_task(self._tick())
+
+    def _look(self) -> None:
+        kept_bytes = sum(member.link.sender.kept_bytes for member in self.members.values())
+        metrics.BUS_KEPT.set(kept_bytes)
+        grown = max(0, metrics.resident_bytes() - self._began_bytes)
+        metrics.PROCESS_SESSION_MEMORY.set(grown / len(self.members) if self.members else 0)
 
     def join(self, member: Member) -> None:
         """A session begins here."""

@@ -24,8 +24,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from livegate import metrics
 from livegate.bounds import BoundedHttp
 from livegate.settings import ServiceSettings, fail
+
+LAG_EVERY_S: Final = 0.25
 
 COLLECT_AFTER: Final = 10_000
 """So many new objects bring on a collection. Python's default, 700, is for smaller programs."""
@@ -54,19 +57,20 @@ def _trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def metrics_route() -> Route:
-    """`/metrics` in Prometheus' text format."""
+def metrics_route(service: str) -> Route:
+    """`/metrics` of this service (`metrics.SERVICES`) in Prometheus' text format."""
+    exposed = metrics.Exposed(service)
 
-    def metrics(_: Request) -> Response:
-        text = prometheus_client.generate_latest()
+    async def scrape(_: Request) -> Response:  # in the loop: what it looks at does not move then
+        text = prometheus_client.generate_latest(exposed)
         return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
-    return Route("/metrics", metrics)
+    return Route("/metrics", scrape)
 
 
-def admin_app(*routes: Route) -> Starlette:
+def admin_app(service: str, *routes: Route) -> Starlette:
     """The app for `ADMIN_PORT`: `/metrics` and what the service adds."""
-    return Starlette(routes=[metrics_route(), *routes])
+    return Starlette(routes=[metrics_route(service), *routes])
 
 
 def bind(host: str, port: int, setting: str = "PORT") -> socket.socket:
@@ -130,6 +134,15 @@ def stop_signal() -> asyncio.Event:
     return event
 
 
+async def _watch_loop() -> None:
+    """Measure how late the loop is, until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_EVERY_S
+        await asyncio.sleep(LAG_EVERY_S)
+        metrics.PROCESS_LOOP_LAG.observe(max(0.0, loop.time() - due))
+
+
 async def run(
     settings: ServiceSettings,
     app: ASGIApp | None,
@@ -162,8 +175,10 @@ async def run(
     async with asyncio.TaskGroup() as group:
         for server, sock in servers:
             group.create_task(server.serve(sockets=[sock]))
+        watch = group.create_task(_watch_loop())
         await stop.wait()
         if on_stop is not None:
             await on_stop()
+        watch.cancel()
         for server, _ in servers:
             server.should_exit = True

@@ -3,10 +3,14 @@
 If the upstream connection is lost meanwhile, that is announced; for it is answered afresh.
 """
 
+from enum import Enum
+
 import msgspec
 
 from livegate import frame
 from livegate.envelope import UNREADABLE
+
+NONE = msgspec.Raw()
 
 
 class _Call(msgspec.Struct):
@@ -47,6 +51,10 @@ class _Responses(msgspec.Struct):
 
 
 class _TurnEnd(msgspec.Struct):
+    activityEnd: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815, the wire's own spelling
+    activity_end: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    audioStreamEnd: msgspec.Raw = NONE  # noqa: N815, the wire's own spelling
+    audio_stream_end: msgspec.Raw = NONE
     turnComplete: bool = False  # noqa: N815, the wire's own spelling
     turn_complete: bool = False
     text: str = ""
@@ -63,6 +71,40 @@ class _FromClient(msgspec.Struct):
 
 _from_server = msgspec.json.Decoder(_FromServer)
 _from_client = msgspec.json.Decoder(_FromClient)
+
+
+ENDING = frame.TEXT | frame.CONTENT | frame.ACTIVITY
+"""Only a client's message of these kinds can say that an answer is due."""
+
+
+class End(Enum):
+    """What a client's message says of the end of what it said."""
+
+    NONE = "none"
+    PERHAPS = "perhaps"
+    OWED = "owed"
+
+
+def end_of(payload: bytes) -> End:
+    """Whether an answer is due after this message of an `ENDING` kind: `OWED`, or `PERHAPS` where
+    only the microphone has ended, since nothing may have been said.
+    """
+    try:
+        message = _from_client.decode(payload)
+    except UNREADABLE:
+        return End.NONE
+    for said in (message.clientContent, message.client_content):
+        if said.turnComplete or said.turn_complete:
+            return End.OWED
+    inputs = (message.realtimeInput, message.realtime_input)
+    for said in inputs:
+        spoken = said.activityEnd is not msgspec.UNSET or said.activity_end is not msgspec.UNSET
+        if said.text.strip() or spoken:
+            return End.OWED
+    ended = any(
+        b"true" in (bytes(said.audioStreamEnd), bytes(said.audio_stream_end)) for said in inputs
+    )
+    return End.PERHAPS if ended else End.NONE
 
 
 AUDIO_BYTES_A_S = 24_000 * 2 * 4 / 3

@@ -20,7 +20,7 @@ async def main(settings: EdgeSettings) -> None:
         await serve.run(
             settings,
             create_app(settings, gateway),
-            serve.admin_app(),
+            serve.admin_app("edge"),
             stop=stop,
             on_stop=gateway.drain,
             # A message between the limit and twice the limit is refused with our own code.

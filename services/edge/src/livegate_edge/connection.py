@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
-from livegate import envelope, frame, logs, metrics, models
+from livegate import envelope, frame, logs, metrics, models, tally
 from livegate.closes import Close, Closing
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
 from livegate.ownership import Claim
 from starlette.types import Receive, Scope, Send
 
-from livegate_edge import notices, setups
+from livegate_edge import measuring, notices, setups
 from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
 from livegate_edge.expiry import Expiry, Step
 from livegate_edge.incoming import Incoming, Rejected
@@ -23,6 +23,7 @@ from livegate_edge.limits import Limited, deny, limited
 from livegate_edge.outputs import (
     Finish,
     Marked,
+    Moved,
     Notice,
     OfferSession,
     Output,
@@ -239,7 +240,7 @@ class ClientConnection:
 
     def _leave(self, now: float) -> None:
         closing = self._closing or Closing.of(Close.ENDED, "the client left")
-        metrics.EDGE_CLOSES.labels(closing.name.lower()).inc()
+        measuring.closed(closing, was_live=self._is_live)
         session = self._session
         log.info(
             "connection closed",
@@ -432,7 +433,10 @@ class ClientConnection:
         return self._gateway.tickets.seal(ticket)
 
     def _uplink(self, data: bytes) -> None:
-        self._incoming.spend(len(data))
+        size = len(data)
+        self._incoming.spend(size)
+        tally.CLIENT_UP.n += 1
+        tally.CLIENT_UP_BYTES.n += size
         message = self._parse(data)
         if message.setup is not msgspec.UNSET:
             raise Rejected(Closing.of(Close.SECOND_SETUP))
@@ -472,9 +476,9 @@ class ClientConnection:
                 case Notice():
                     self._notice(state=output.state)
                 case Marked():
-                    times = {"worker_ms": output.worker_ms, "model_ms": output.model_ms}
-                    known = {name: ms for name, ms in times.items() if ms is not None}
-                    self._notice(mark={"n": output.n} | known)
+                    self._marked(output)
+                case Moved():
+                    measuring.moved(output)
                 case Saved():
                     self._saved(output)
                 case Rename():
@@ -498,7 +502,8 @@ class ClientConnection:
                     self._gateway.post(self._offer, output)
 
     def _attach(self, attach: Attach, now: float) -> None:
-        metrics.EDGE_OWNER_WAIT.observe(now - self._setup_at)
+        if not self._is_live:
+            metrics.EDGE_OWNER_WAIT.observe(now - self._setup_at)
         self._gateway.post(self._offer, WithdrawOffer())
         self._gateway.exchange.attach(self, attach.peer, attach.epoch)
         self._apply(self.session.opened(now), now)
@@ -519,14 +524,22 @@ class ClientConnection:
             if not self.session.away:
                 self._consumed(relay)
             return
-        if relay.kinds & frame.SETUP_COMPLETE:
+        if relay.kinds & frame.SETUP_COMPLETE and not self._is_live:
             self._is_live = True
+            measuring.opened(self._loop.time() - self._setup_at)
             self._notice(state="live")
         self._downlink.put(relay)
 
     def _notice(self, **content: object) -> None:
         if self._livegate_v1 and not self._left:
             self._downlink.put(Relay(NOTICE, notices.notice(**content)))
+
+    def _marked(self, marked: Marked) -> None:
+        measuring.marked(marked)
+        if marked.n:
+            times = {"worker_ms": marked.worker_ms, "model_ms": marked.model_ms}
+            known = {name: ms for name, ms in times.items() if ms is not None}
+            self._notice(mark={"n": marked.n} | known)
 
     def _saved(self, saved: Saved) -> None:
         if self._livegate_v1:

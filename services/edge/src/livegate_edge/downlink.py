@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from livegate import frame, metrics
+from livegate import frame, metrics, tally
 from livegate.closes import Closing
 from starlette.types import Send
 
@@ -60,6 +60,8 @@ class Downlink:
         """Write or queue it; if it says `interrupted`, the audio queued before it is discarded."""
         if relay.kinds & frame.INTERRUPTED:
             self._flush()
+        tally.CLIENT_DOWN.n += 1
+        tally.CLIENT_DOWN_BYTES.n += len(relay.payload)
         self._relays.append(relay)
         if self._direct is not None and not self._writing:
             self._write_directly(self._direct)

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from livegate import frame, keys, logs, prices
+from livegate import frame, keys, logs, metrics, prices
 from livegate.closes import Close, Closing
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate.exchange import Exchange
@@ -16,6 +16,7 @@ from livegate.settings import fail
 from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
+from livegate_edge import measuring
 from livegate_edge.connection import ClientConnection
 from livegate_edge.door import Door
 from livegate_edge.limits import Limited, UserLimits
@@ -79,13 +80,21 @@ class Gateway:
     async def run(self) -> None:
         """Run bus, dispatch, limits and door until cancelled."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.exchange.run())
-                group.create_task(self._post())
-                group.create_task(self.limits.run())
-                group.create_task(self.door.run())
+            with metrics.at_scrape(self._look):
+                await self._run()
         finally:
             await self.ledger.aclose()
+
+    def _look(self) -> None:
+        members = self.exchange.members.values()
+        measuring.sessions(m.session for m in members if isinstance(m, ClientConnection))
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.exchange.run())
+            group.create_task(self._post())
+            group.create_task(self.limits.run())
+            group.create_task(self.door.run())
 
     async def drain(self) -> None:
         """Send the page's clients elsewhere; serve the others until the grace ends. Then let the

@@ -68,7 +68,7 @@ def limited(close: Close, retry_s: float = 0, reason: str = "") -> Limited:
 
 async def deny(send: Send, reached: Limited) -> None:
     """Refuse a WebSocket upgrade with 429: a browser's page can't see this, other clients can."""
-    metrics.EDGE_CLOSES.labels(reached.close.label).inc()
+    metrics.EDGE_CLOSES.labels(reached.close.label, reached.close.cause).inc()
     headers = [
         (b"retry-after", b"%d" % math.ceil(reached.retry_s)),
         (b"content-type", b"text/plain; charset=utf-8"),

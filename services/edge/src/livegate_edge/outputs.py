@@ -25,12 +25,25 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class Marked:
     """What the owner says of the client's mark `n`: `worker_ms`, to it and back; `model_ms`, from
-    its arrival there to the model's first content.
+    its arrival there to the model's first content; `turn_ms` from the mark to that. `n` is 0 if the
+    mark is the edge's own.
     """
 
     n: int
     worker_ms: float | None = None
     model_ms: float | None = None
+    turn_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The session has another owner, or found none; `kind`: takeover or hand_over, `seconds` since
+    the former owner was known to be gone.
+    """
+
+    kind: str
+    seconds: float
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,7 @@ Output = (
     | Relay
     | Notice
     | Marked
+    | Moved
     | SendTo
     | Saved
     | Resumed

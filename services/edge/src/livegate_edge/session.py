@@ -17,7 +17,7 @@ from livegate.turn import Turn
 
 from livegate_edge.outputs import (
     Finish,
-    Marked,
+    Moved,
     Notice,
     OfferSession,
     Output,
@@ -28,6 +28,7 @@ from livegate_edge.outputs import (
     WithdrawOffer,
 )
 from livegate_edge.rejoin import Copies, Replayed
+from livegate_edge.turns import OWN, Turns
 
 OFFER_AGAIN_S = 2.0
 OPEN_TIMEOUT_S = 15.0
@@ -106,7 +107,8 @@ class EdgeSession:
         self._fresh = b""
         self._copies = Copies()
         self._replayed = Replayed()
-        self._marked = (0, 0.0)
+        self._turns = Turns()
+        self._moves = ""
 
     # The client
 
@@ -141,6 +143,8 @@ class EdgeSession:
                 return []
             self._base += left
         self.link.sender.push(kinds, payload, now)
+        if self._turns.said(kinds, payload, now, speaking=self._turn.speaking):
+            return [*self.link.pump(now), *self._ask_about(OWN)]
         return self.link.pump(now)
 
     def skip_to(self, number: int, now: float) -> list[Outgoing]:
@@ -158,18 +162,13 @@ class EdgeSession:
 
     def mark(self, number: int, now: float) -> list[Outgoing]:
         """What the client said ends here: the owner is asked how long things take."""
-        if self.state is not State.OWNED:
-            return []
-        self._marked = (number, now)
-        return [self.link.control(frame.NOTICE, marks.encode(marks.Mark(number)))]
+        self._turns.marked(number, now)
+        return self._ask_about(number)
 
-    def _mark_told(self, told: marks.Mark, now: float) -> list[Output]:
-        number, at = self._marked
-        if told.n != number:
+    def _ask_about(self, mark: int | None) -> list[Outgoing]:
+        if mark is None or self.state is not State.OWNED:
             return []
-        if told.model_ms is None:
-            return [Marked(number, worker_ms=marks.ms(now - at))]
-        return [Marked(number, model_ms=told.model_ms)]
+        return [self.link.control(frame.NOTICE, marks.encode(marks.Mark(mark)))]
 
     def acknowledged(self, number: int) -> None:
         """The client has all messages up to this number."""
@@ -357,7 +356,8 @@ class EdgeSession:
         """What the owner says of how things go."""
         kinds = incoming.kinds
         if kinds & frame.NOTICE and not incoming.seq:
-            return self._mark_told(marks.decode(incoming.payload), now)
+            marked = self._turns.told(marks.decode(incoming.payload), now)
+            return [marked] if marked else []
         if kinds & frame.SLOW and not self.away:
             return [Finish(Closing.of(Close.SLOW_CLIENT))]
         if kinds & frame.WAITING and not self._waits:
@@ -389,6 +389,9 @@ class EdgeSession:
         self._owners[incoming.epoch] = incoming.payload
         self.link.sender.reopen()
         moved: list[Output] = [Notice("moved")] if len(self._owners) > 1 else []
+        if self._moves:
+            moved.append(Moved(self._moves, now - self._begun))
+            self._moves = ""
         return [Attach(incoming.payload, incoming.epoch), *moved]
 
     def opened(self, now: float) -> list[Outgoing]:
@@ -403,7 +406,8 @@ class EdgeSession:
             calls=list(self._turn.calls),
             speaking=self._turn.speaking,
         )
-        return [self.link.control(frame.OPEN, record.encode(opening)), *self.link.pump(now)]
+        opened = self.link.control(frame.OPEN, record.encode(opening))
+        return [opened, *self.link.pump(now), *self._ask_about(self._turns.asks)]
 
     def _downlink(self, incoming: frame.Frame, now: float) -> list[Output]:
         if incoming.kinds & frame.RECORD:
@@ -412,7 +416,7 @@ class EdgeSession:
             self.link.receiver.pass_over()
             outputs: list[Output] = [*self._consumed(), *self._saved()]
             if incoming.kinds & frame.RELEASE:
-                outputs += [self.link.control(0), *self._without_owner(now)]
+                outputs += [self.link.control(0), *self._without_owner(now, "hand_over")]
             return outputs
         if incoming.kinds & frame.CLOSE:
             closing = msgspec.json.decode(incoming.payload, type=Closing)
@@ -425,6 +429,8 @@ class EdgeSession:
             answer = msgspec.Raw(incoming.payload)
             self.record = msgspec.structs.replace(self.record, setup_complete=answer)
         self._turn.on_server(incoming.kinds, incoming.payload, now)
+        if self._turns.asks is not None:
+            self._turns.answered(incoming.kinds)
         return [Relay(incoming.kinds, incoming.payload, incoming.seq)]
 
     def _saved(self) -> list[Output]:
@@ -453,10 +459,11 @@ class EdgeSession:
             return self._forget()
         if self.away:  # the client comes back with what is needed to go on, perhaps elsewhere
             return self._forget()
-        return self._without_owner(now)
+        return self._without_owner(now, "takeover")
 
-    def _without_owner(self, now: float) -> list[Output]:
+    def _without_owner(self, now: float, moves: str = "") -> list[Output]:
         self.state = State.WAITING
+        self._moves = moves
         self._begun = self._offered_at = now
         return [Notice("resuming"), Detach(), OfferSession(takeover=True)]
 
@@ -486,7 +493,8 @@ class EdgeSession:
         if sender.kept_bytes - sender.media_bytes > UNRELEASED_BYTES + sender.in_flight_bytes:
             closing = Closing.of(Close.UNRELEASED)
             return [Finish(closing), *self.client_left(closing, now)]
-        outputs: list[Output] = []
+        overdue = self._turns.overdue(now)
+        outputs: list[Output] = [overdue] if overdue else []
         if now - self._heard_at >= SILENCE_S:
             outputs.append(self.link.control(frame.ECHO, self._mailbox))
         if self.away:
@@ -502,7 +510,8 @@ class EdgeSession:
     def _wait(self, now: float) -> list[Output]:
         if now - self._begun >= self._owner_timeout_s:
             self.state = State.ENDED
-            return [WithdrawOffer(), Finish(Closing.of(Close.NO_WORKER)), Forget()]
+            failed = [Moved(self._moves, now - self._begun, failed=True)] if self._moves else []
+            return [*failed, WithdrawOffer(), Finish(Closing.of(Close.NO_WORKER)), Forget()]
         takeover = bool(self._owners) or self.record.handle is not None
         if not takeover and now - self._offered_at < OFFER_AGAIN_S:
             return []

@@ -25,7 +25,7 @@ async def main(settings: WorkerSettings) -> None:
         missing = worker.not_ready
         return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
-    admin = serve.admin_app(Route("/healthz", healthz), Route("/readyz", readyz))
+    admin = serve.admin_app("worker", Route("/healthz", healthz), Route("/readyz", readyz))
     async with asyncio.TaskGroup() as group:
         background = group.create_task(worker.run())
         await serve.run(settings, None, admin, stop=stop, on_stop=worker.drain)

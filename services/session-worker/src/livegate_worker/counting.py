@@ -74,8 +74,12 @@ class Counting:
             return
         for entry, tokens in usage.items():
             metrics.WORKER_TOKENS.labels(*entry).inc(tokens)
-            if self._prices.rate(entry) is None:
+            rate = self._prices.rate(entry)
+            if rate is None:
                 self._alarm(entry, tokens)
+            else:
+                cost = tokens * rate / self._prices.per_tokens
+                metrics.WORKER_COST.labels(entry.model).inc(cost)
         account = Account(user, self._today())
         if account not in self._waiting and len(self._waiting) >= ACCOUNTS:
             metrics.WORKER_LEDGER_LOST.inc(sum(usage.values()))

@@ -13,7 +13,7 @@ edge takes the client over.
 from enum import Enum
 
 import msgspec
-from livegate import envelope, frame, marks, record
+from livegate import envelope, frame, marks, record, tally
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
@@ -459,6 +459,7 @@ class Session:
 
     def _told(self, told: session_updates.Told, now: float) -> list[Output]:
         if told.time_left_s is not None:
+            tally.GO_AWAYS.n += 1
             self._go_away_at = now + max(0.0, told.time_left_s - GO_AWAY_MARGIN_S)
         if told.handle is None:
             return []
@@ -622,6 +623,7 @@ class Session:
             return False
         waiting = self._turn.waiting_since
         if waiting is not None and now - waiting >= STALL_S:
+            tally.STALLS.n += 1
             return True
         if self._go_away_at is None:
             return False

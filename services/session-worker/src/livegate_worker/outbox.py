@@ -8,7 +8,7 @@ from collections import deque
 from zlib import crc32
 
 import msgspec
-from livegate import frame
+from livegate import frame, tally
 
 HOLD_S = 10.0
 """So long everything but the answer waits for an open blocking tool call."""
@@ -120,7 +120,10 @@ class Outbox:
         self._sent.clear()
         self._index = 0
         self._waiting = deque(entry for entry in entries if not _is_old(entry, media_before))
-        self.expired += len(entries) - len(self._waiting)
+        expired = len(entries) - len(self._waiting)
+        self.expired += expired
+        tally.TOO_OLD.n += expired
+        tally.RESENT_UPSTREAM.n += sum(1 for entry in self._waiting if entry.index)
         return [e for e in entries if _is_old(e, media_before) and not e.counted]
 
     def expire(self, media_before: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
-from livegate import frame, logs, metrics
+from livegate import frame, logs, metrics, tally
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, SendTo
@@ -66,6 +66,9 @@ class OwnedSession:
         self._close_upstream = asyncio.Event()
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._calls_group: asyncio.TaskGroup | None = None
+        self._state = self._machine.state
+        self._ordered_at = 0.0
+        self._is_resuming = False
         self._call_places = asyncio.Semaphore(TOOLS_AT_ONCE)
 
     @property
@@ -117,6 +120,11 @@ class OwnedSession:
     @property
     def _now(self) -> float:
         return self._loop.time()
+
+    @property
+    def state(self) -> State:
+        """Where it is in its life here."""
+        return self._machine.state
 
     @property
     def place(self) -> Place | None:
@@ -282,6 +290,8 @@ class OwnedSession:
         return upstream.close_code, upstream.close_reason
 
     def _heard(self, message: bytes) -> None:
+        tally.UPSTREAM_DOWN.n += 1
+        tally.UPSTREAM_DOWN_BYTES.n += len(message)
         self._apply(self._machine.on_upstream(message, self._now))
 
     def _run_tool(self, call: Call) -> None:
@@ -313,6 +323,8 @@ class OwnedSession:
                 if payload is None:
                     return
                 upstream.send(payload)
+                tally.UPSTREAM_UP.n += 1
+                tally.UPSTREAM_UP_BYTES.n += len(payload)
                 self._apply(self._machine.sent_upstream(self._now))
             self._blocked.set()
         finally:
@@ -362,5 +374,27 @@ class OwnedSession:
                 self._close_upstream.set()
             elif isinstance(output, Forget):
                 self._over.set()
+        if self._machine.state is not self._state:
+            self._changed()
         if self._machine.has_uplink:
             self._write()
+
+    def _changed(self) -> None:
+        """The session's state is another."""
+        former, self._state = self._state, self._machine.state
+        now = self._now
+        fields: dict[str, object] = {}
+        if self._state is State.CONNECTING:
+            self._is_resuming = not self._machine.is_new
+            self._ordered_at = now
+        elif self._state is State.LIVE:
+            kind = "resumed" if self._is_resuming else "new"
+            metrics.WORKER_UPSTREAM_SETUP.labels(kind).observe(now - self._ordered_at)
+            fields = {"kind": kind, "seconds": round(now - self._ordered_at, 3)}
+        log.info(
+            "session state",
+            session=self._name,
+            state=self._state.value,
+            former=former.value,
+            **fields,
+        )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections import Counter
 from functools import partial
 
 from livegate import keys, logs, metrics, prices
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 
 from livegate_worker import identity, upstreams
 from livegate_worker.counting import Counting
+from livegate_worker.machine import State
 from livegate_worker.owned import OwnedSession
 from livegate_worker.quota import Quota
 from livegate_worker.settings import WorkerSettings
@@ -124,19 +126,28 @@ class Worker:
     async def run(self) -> None:
         """Own sessions until cancelled."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.exchange.run())
-                group.create_task(self._report())
-                group.create_task(self._register())
-                group.create_task(self.counting.run())
-                group.create_task(self.toolbox.run())
-                if self._tokens is not None:
-                    group.create_task(self._keep_token(self._tokens))
-                await self._take(group)
+            with metrics.at_scrape(self._look):
+                await self._run()
         finally:
             await self._ledger.aclose()
             if self._tokens is not None:
                 await self._tokens.aclose()
+
+    def _look(self) -> None:
+        counts = Counter(session.state for session in self._sessions.values())
+        for state in State:
+            metrics.WORKER_OWNED_SESSIONS.labels(state.value).set(counts[state])
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.exchange.run())
+            group.create_task(self._report())
+            group.create_task(self._register())
+            group.create_task(self.counting.run())
+            group.create_task(self.toolbox.run())
+            if self._tokens is not None:
+                group.create_task(self._keep_token(self._tokens))
+            await self._take(group)
 
     async def drain(self) -> None:
         """Take no more work and hand the sessions over; at the end of DRAIN_S regardless."""

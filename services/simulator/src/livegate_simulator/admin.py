@@ -49,6 +49,7 @@ def app(issuer: Issuer, live: LiveServer) -> Starlette:
         return JSONResponse(lineage.detail())
 
     return admin_app(
+        "simulator",
         Route("/token", token, methods=["POST"]),
         _auth_tokens(live.ephemeral),
         Route("/healthz", health),

@@ -85,7 +85,7 @@ async def _serve(
             port=settings.port,
             callers=",".join(settings.caller_auth),
         )
-        await run(settings, app, admin_app(), stop=stop_signal())
+        await run(settings, app, admin_app("broker"), stop=stop_signal())
         task.cancel()
 
 

@@ -52,6 +52,7 @@ class AccessTokens:
         self._report = Reporter(lambda: (source.found.account, source.found.project), say)
         self._keeper = TokenKeeper(self._mint, self._report, clock=clock)
         metrics.BROKER_TOKEN_LIFETIME.set_function(lambda: self._keeper.left_s)
+        metrics.BROKER_TOKEN_AGE.set_function(lambda: self._keeper.age_s)
 
     @property
     def missing(self) -> list[str]:
@@ -97,6 +98,7 @@ class Reporter:
     def __call__(self, outcome: Outcome) -> None:
         """One mint."""
         account, project = self._who()
+        metrics.BROKER_MINT.observe(outcome.took_s)
         if outcome.error is None:
             metrics.BROKER_MINTS.labels(outcome="minted").inc()
             _log.info(

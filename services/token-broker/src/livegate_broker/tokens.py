@@ -40,6 +40,7 @@ class Outcome:
     lifetime_s: float
     cached_left_s: float
     next_in_s: float
+    took_s: float = 0.0
 
 
 _SHORTEST_PAUSE_S = 0.5  # between mints, if an issuer's tokens are about to expire
@@ -100,7 +101,7 @@ class TokenKeeper:
         self._pause = pause
         self._wait_s = wait_s
         self._value = ""
-        self._expires_at = self._refresh_at = 0.0
+        self._expires_at = self._refresh_at = self._minted_at = 0.0
         self._error: MintError | None = None
         self._failures = 0
         self._minting = False
@@ -113,6 +114,11 @@ class TokenKeeper:
     def left_s(self) -> float:
         """How long the cached token is still valid; 0 if there is none."""
         return max(0.0, self._expires_at - self._clock()) if self._value else 0.0
+
+    @property
+    def age_s(self) -> float:
+        """Since the cached token was minted; 0 if there is none."""
+        return self._clock() - self._minted_at if self._value else 0.0
 
     @property
     def problem(self) -> str | None:
@@ -169,6 +175,7 @@ class TokenKeeper:
         """One mint. Returns the seconds until the next is due."""
         self._minting = True
         generation = self._generation
+        begun_at = self._clock()
         error: MintError | None = None
         lifetime_s = 0.0
         try:
@@ -182,13 +189,15 @@ class TokenKeeper:
             due_in_s = max(_SHORTEST_PAUSE_S, lifetime_s - refresh_ahead_s(lifetime_s))
             if generation == self._generation:
                 self._value, self._failures = minted.value, 0
-                self._expires_at = self._clock() + lifetime_s
-                self._refresh_at = self._clock() + due_in_s
+                self._minted_at = self._clock()
+                self._expires_at = self._minted_at + lifetime_s
+                self._refresh_at = self._minted_at + due_in_s
         finally:
             self._minting = False
             if generation == self._generation:
                 self._error = error
             done, self._done = self._done, asyncio.Event()
             done.set()
-        self._report(Outcome(asked_by, error, lifetime_s, self.left_s, due_in_s))
+        took_s = self._clock() - begun_at
+        self._report(Outcome(asked_by, error, lifetime_s, self.left_s, due_in_s, took_s))
         return due_in_s
