@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -73,6 +74,24 @@ async def served(
         yield settings, stop
         app.stopping.set()
         stop.set()
+
+
+def test_the_log_tells_what_a_start_waits_for() -> None:
+    missing = ["redis"]
+    readiness = serve._Readiness(lambda: list(missing), 0.0)
+    with capture_logs() as lines:
+        for now in (0.25, 0.5, 11.0, 11.25):
+            readiness.look(now)
+        missing.clear()
+        readiness.look(12.0)
+        missing.append("a token")
+        readiness.look(20.0)
+    assert [(line["log_level"], line["event"], line.get("missing")) for line in lines] == [
+        ("info", "waiting", ["redis"]),
+        ("warning", "not ready", ["redis"]),
+        ("info", "ready", None),
+        ("warning", "not ready", ["a token"]),
+    ]
 
 
 async def test_on_stop_runs_while_the_sockets_are_open(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,7 @@ def test_from_a_key_file_to_a_token_and_an_orderly_stop(
     assert steps == [
         (1, "looking at GOOGLE_APPLICATION_CREDENTIALS"),
         (2, "found the credential"),
-        (3, "listening; minting the first token"),
+        (3, "minting the first token"),
         (4, "ready"),
     ]
     minted = [line for line in broker.logs if line["event"] == "token minted"]

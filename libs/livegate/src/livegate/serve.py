@@ -11,7 +11,7 @@ import ctypes
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -24,11 +24,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from livegate import metrics
+from livegate import logs, metrics
 from livegate.bounds import BoundedHttp
 from livegate.settings import ServiceSettings, fail
 
-LAG_EVERY_S: Final = 0.25
+log = logs.get("serve")
+
+WATCH_EVERY_S: Final = 0.25
+
+LATE_S: Final = 10.0
+"""A start that takes longer is told as a warning."""
 
 COLLECT_AFTER: Final = 10_000
 """So many new objects bring on a collection. Python's default, 700, is for smaller programs."""
@@ -134,13 +139,40 @@ def stop_signal() -> asyncio.Event:
     return event
 
 
-async def _watch_loop() -> None:
-    """Measure how late the loop is, until cancelled."""
+class _Readiness:
+    """Says in the log what a start still waits for, when it is ready, and when no longer."""
+
+    def __init__(self, missing: Callable[[], Sequence[str]], now: float) -> None:
+        self._missing = missing
+        self._since = now
+        self._was_ready = self._is_late = False
+        self._told: Sequence[str] | None = None
+
+    def look(self, now: float) -> None:
+        missing = self._missing()
+        late = not self._was_ready and now - self._since >= LATE_S
+        if missing == self._told and late == self._is_late:
+            return
+        self._told, self._is_late = missing, late
+        if not missing:
+            log.info("ready", seconds=round(now - self._since, 1))
+            self._was_ready = True
+        elif self._was_ready or late:
+            log.warning("not ready", missing=missing)
+        else:
+            log.info("waiting", missing=missing)
+
+
+async def _watch(missing: Callable[[], Sequence[str]] | None) -> None:
+    """Measure how late the loop is and tell of readiness, until cancelled."""
     loop = asyncio.get_running_loop()
+    readiness = _Readiness(missing, loop.time()) if missing else None
     while True:
-        due = loop.time() + LAG_EVERY_S
-        await asyncio.sleep(LAG_EVERY_S)
+        due = loop.time() + WATCH_EVERY_S
+        await asyncio.sleep(WATCH_EVERY_S)
         metrics.PROCESS_LOOP_LAG.observe(max(0.0, loop.time() - due))
+        if readiness is not None:
+            readiness.look(loop.time())
 
 
 async def run(
@@ -153,11 +185,12 @@ async def run(
     max_message_bytes: int = 4 << 20,
     tls: Tls | None = None,
     ws: type[asyncio.Protocol] | None = None,
+    missing: Callable[[], Sequence[str]] | None = None,
 ) -> None:
     """Serve until `stop` is set, then await `on_stop`, then end the servers.
 
     `app` is served on PORT, `admin` on ADMIN_PORT; either may be None. `ws` speaks WebSocket in
-    place of uvicorn's own.
+    place of uvicorn's own. `missing` says what the service lacks to be ready; the log tells.
     """
     servers = []
     if app is not None:
@@ -171,11 +204,12 @@ async def run(
         servers.append((_Server(config(admin)), sock))
     for server, _ in servers:
         server.config.load()
+    log.info("listening", ports=[sock.getsockname()[1] for _, sock in servers])
     _trim()
     async with asyncio.TaskGroup() as group:
         for server, sock in servers:
             group.create_task(server.serve(sockets=[sock]))
-        watch = group.create_task(_watch_loop())
+        watch = group.create_task(_watch(missing))
         await stop.wait()
         if on_stop is not None:
             await on_stop()

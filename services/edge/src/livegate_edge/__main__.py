@@ -10,6 +10,8 @@ from livegate_edge.gateway import Gateway
 from livegate_edge.settings import EdgeSettings
 from livegate_edge.websocket import LeanWebSocket
 
+log = logs.get("start")
+
 
 async def main(settings: EdgeSettings) -> None:
     """Serve until SIGTERM, then drain."""
@@ -27,6 +29,7 @@ async def main(settings: EdgeSettings) -> None:
             max_message_bytes=2 * settings.max_message_bytes,
             tls=settings.tls,
             ws=LeanWebSocket,
+            missing=lambda: gateway.not_ready,
         )
         background.cancel()
 
@@ -36,4 +39,5 @@ if __name__ == "__main__":
     if not (settings.frontend_dir / "index.html").is_file():
         fail(f"FRONTEND_DIR: {settings.frontend_dir} has no index.html; name the page's folder")
     logs.configure("edge", settings.log_level, settings.log_format)
+    log.info("starting", sign_in=settings.auth_modes, default_model=settings.default_model)
     serve.start(main(settings))

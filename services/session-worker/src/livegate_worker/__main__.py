@@ -1,6 +1,7 @@
 """`python -m livegate_worker`."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 from livegate import logs, serve
 from livegate.settings import fail
@@ -11,6 +12,8 @@ from starlette.routing import Route
 from livegate_worker import upstreams
 from livegate_worker.settings import WorkerSettings
 from livegate_worker.worker import Worker
+
+log = logs.get("start")
 
 
 async def main(settings: WorkerSettings) -> None:
@@ -28,7 +31,14 @@ async def main(settings: WorkerSettings) -> None:
     admin = serve.admin_app("worker", Route("/healthz", healthz), Route("/readyz", readyz))
     async with asyncio.TaskGroup() as group:
         background = group.create_task(worker.run())
-        await serve.run(settings, None, admin, stop=stop, on_stop=worker.drain)
+        await serve.run(
+            settings,
+            None,
+            admin,
+            stop=stop,
+            on_stop=worker.drain,
+            missing=lambda: worker.not_ready,
+        )
         background.cancel()
 
 
@@ -38,4 +48,10 @@ if __name__ == "__main__":
     if problem:
         fail(problem)
     logs.configure("session-worker", settings.log_level, settings.log_format)
+    log.info(
+        "starting",
+        upstream=urlsplit(settings.live_upstream).hostname or settings.live_upstream,
+        locations=settings.all_locations,
+        slots=settings.slots,
+    )
     serve.start(main(settings))

@@ -296,7 +296,7 @@ class Worker:
                 await tokens.keep()
             except BrokerError as error:
                 if str(error) != before:
-                    log.warning("no token", error=str(error))
+                    log.info("no token", error=str(error))
             else:
                 if before:
                     log.info("the token broker answers")

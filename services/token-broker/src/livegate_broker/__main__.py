@@ -81,8 +81,7 @@ async def _serve(
     async with asyncio.TaskGroup() as group:
         task = group.create_task(issuer.run())
         say(
-            "listening; minting the first token",
-            port=settings.port,
+            "minting the first token",
             callers=",".join(settings.caller_auth),
         )
         await run(settings, app, admin_app("broker"), stop=stop_signal())
