@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from livegate_cli import speech
+
+QUESTION = speech.QUESTION
+"""What `livegate probe` asks."""
 
 ASSETS = Path(__file__).parents[1] / "assets"
-QUESTION = ASSETS / "question.wav"
 INTERRUPTION = ASSETS / "interruption.wav"
 IN_RATE_HZ = 16_000
 CHUNK_BYTES = 2 * IN_RATE_HZ * 40 // 1000

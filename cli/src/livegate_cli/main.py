@@ -9,8 +9,8 @@ import click
 
 from livegate_cli.settings import RunSettings, environment
 
-LATER = {"doctor": "doctor", "sessions": "sessions", "usage": "usage", "workers": "workers"}
-"""Commands by name, and their modules: imported when asked for, so that `run` starts no later."""
+LATER = ("doctor", "load", "probe", "sessions", "talk", "usage", "workers")
+"""Commands whose module has their name: imported when asked for, so that `run` starts no later."""
 
 
 class Commands(click.Group):
@@ -24,7 +24,7 @@ class Commands(click.Group):
         """See `click.Group`."""
         if cmd_name not in LATER:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"livegate_cli.{LATER[cmd_name]}")
+        module = importlib.import_module(f"livegate_cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
