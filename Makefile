@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test screenshots test-manifests test-containers chaos attack bench check format metrics-page lock clean
+.PHONY: help run test screenshots test-manifests test-containers chaos soak attack bench check format metrics-page lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,10 @@ test-containers: ## images and docker-compose.yml, built and run (needs a Docker
 chaos: ## every fault over forty conversations, half an hour (ONLY=fault,fault SEED= SESSIONS= QUICK=1)
 	@scripts/install dev
 	@.venv/bin/python -m tests.chaos
+
+soak: ## half an hour of sessions that come and go, and restarts; plots (QUICK=1 SESSIONS= SEED= KEEP=folder)
+	@scripts/install dev
+	@.venv/bin/python -m tests.soak
 
 attack: ## what must not be let in, or harm others, tried over real sockets, ten minutes (ONLY=attack,attack SEED= QUICK=1)
 	@scripts/install dev

@@ -45,6 +45,11 @@ class Service:
         """It was started and has not ended."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None: it does not run."""
+        return self._process.pid if self._process is not None and self.runs else None
+
     async def start(self) -> None:
         """Start it, without waiting until it is ready."""
         assert not self.runs, f"{self.name} runs already"

@@ -149,6 +149,18 @@ async def test_a_session_that_never_was_live_is_not_tried_again() -> None:
     assert ended == Ended(4101, "no worker", was_live=False)
 
 
+async def test_an_edge_that_goes_away_is_left_even_before_that() -> None:
+    async def first(socket: ServerConnection, _: dict[str, Any]) -> None:
+        await socket.close(4001)
+
+    async def second(socket: ServerConnection, _: dict[str, Any]) -> None:
+        await tell(socket, *LIVE)
+        await socket.close(1000)
+
+    async with gateway(first, second) as at:
+        assert (await Conversation(at, SETUP, lambda *_: None).run()).was_live
+
+
 async def test_who_is_asked_for_a_key_is_told_where_it_goes() -> None:
     async with gateway(key="right") as at:
         wrong = Conversation(Gateway(at.url, "wrong-key"), SETUP, lambda *_: None)
@@ -174,3 +186,19 @@ async def test_a_gateway_that_is_not_there_is_named() -> None:
 )
 def test_the_sockets_address(url: str, socket: str) -> None:
     assert Gateway(url).socket == socket
+
+
+async def test_another_edge_takes_over() -> None:
+    async def only(socket: ServerConnection, _: dict[str, Any]) -> None:
+        await tell(socket, *LIVE)
+        await socket.close(1000)
+
+    async with gateway(only) as at:
+        both = Gateway(f"http://127.0.0.1:{free_port()}", others=(at.url,))
+        assert (await Conversation(both, SETUP, lambda *_: None).run()).was_live
+
+
+def test_edges_take_turns() -> None:
+    edges = Gateway("a", "key", ("b", "c"))
+    assert edges.turned(1) == Gateway("b", "key", ("c", "a"))
+    assert edges.turned(3) == edges

@@ -7,6 +7,7 @@ from livegate.closes import Close, Closing
 from livegate.link import Attach, Detach
 from livegate_worker.machine import DOWNLINK_BYTES, SILENCE_S, STREAM_END, Session, State
 from livegate_worker.outputs import CloseUpstream, Connect, Output
+from livegate_worker.presence import HUSH_S
 
 from tests.worker.sessions import (
     AWAY_S,
@@ -54,7 +55,12 @@ def test_the_live_api_hears_once_that_the_microphone_is_gone() -> None:
     for now in (1.0, 2.0, 3.0):
         session.on_frame(AWAY, now)
     assert session._client.away
+    session.tick(1.0 + HUSH_S - 0.1)
+    assert send_all(session, 3.0) == [], "it may be back in a moment"
+    session.tick(1.0 + HUSH_S)
     assert send_all(session, 3.0) == [STREAM_END]
+    session.tick(2.0 + HUSH_S)
+    assert send_all(session, 4.0) == []
     assert session.link.receiver.consumed == 1, "it has no number of its own"
 
 
@@ -63,7 +69,8 @@ def test_a_client_without_a_microphone_says_nothing(kinds: int) -> None:
     session = returning()
     session.on_frame(from_edge(kinds, 1, b"{}"), 0.0)
     session.on_frame(AWAY, 1.0)
-    assert send_all(session, 1.0) == [b"{}"]
+    session.tick(1.0 + HUSH_S)
+    assert send_all(session, 3.0) == [b"{}"]
 
 
 def test_what_the_client_said_last_comes_first() -> None:
@@ -71,6 +78,7 @@ def test_what_the_client_said_last_comes_first() -> None:
     session.on_frame(from_edge(frame.AUDIO, 1, b"a1"), 0.0)
     session.on_frame(from_edge(frame.AUDIO, 2, b"a2"), 0.0)
     session.on_frame(AWAY, 0.0)
+    session.tick(HUSH_S)
     assert send_all(session) == [b"a1", b"a2", STREAM_END]
 
 
@@ -78,18 +86,21 @@ def test_it_is_said_again_after_more_audio_and_a_second_loss() -> None:
     session = returning()
     spoken(session, 1)
     session.on_frame(AWAY, 1.0)
-    send_all(session, 1.0)
-    session.on_frame(from_edge(frame.JOIN, payload=EDGE, epoch=EPOCH + 1), 2.0)
+    session.tick(3.0)
+    send_all(session, 3.0)
+    session.on_frame(from_edge(frame.JOIN, payload=EDGE, epoch=EPOCH + 1), 4.0)
     session.link.attach(EDGE, EPOCH + 1)
-    session.attached(2.0)
-    session.on_frame(from_edge(frame.AWAY, epoch=EPOCH + 1), 3.0)
-    assert send_all(session, 3.0) == [], "nothing was heard since"
-    session.on_frame(from_edge(frame.JOIN, payload=EDGE, epoch=EPOCH + 2), 4.0)
-    session.link.attach(EDGE, EPOCH + 2)
     session.attached(4.0)
-    session.on_frame(from_edge(frame.AUDIO, 2, b"a2", epoch=EPOCH + 2), 4.0)
-    session.on_frame(from_edge(frame.AWAY, epoch=EPOCH + 2), 5.0)
-    assert send_all(session, 5.0) == [b"a2", STREAM_END]
+    session.on_frame(from_edge(frame.AWAY, epoch=EPOCH + 1), 5.0)
+    session.tick(7.0)
+    assert send_all(session, 7.0) == [], "nothing was heard since"
+    session.on_frame(from_edge(frame.JOIN, payload=EDGE, epoch=EPOCH + 2), 8.0)
+    session.link.attach(EDGE, EPOCH + 2)
+    session.attached(8.0)
+    session.on_frame(from_edge(frame.AUDIO, 2, b"a2", epoch=EPOCH + 2), 8.0)
+    session.on_frame(from_edge(frame.AWAY, epoch=EPOCH + 2), 9.0)
+    session.tick(11.0)
+    assert send_all(session, 11.0) == [b"a2", STREAM_END]
 
 
 def test_a_new_upstream_connection_hears_it_in_its_place() -> None:
@@ -97,6 +108,7 @@ def test_a_new_upstream_connection_hears_it_in_its_place() -> None:
     session.on_upstream(handle("h", 0), 0.0)
     spoken(session, 1)
     session.on_frame(AWAY, 0.0)
+    session.tick(HUSH_S)
     send_all(session)
     session.on_frame(from_edge(frame.TEXT, 2, b"m2"), 1.0)
     send_all(session, 1.0)
@@ -108,6 +120,7 @@ def test_the_index_of_the_live_api_counts_what_the_gateway_said() -> None:
     session = returning()
     spoken(session, 1)
     session.on_frame(AWAY, 0.0)
+    session.tick(HUSH_S)
     session.on_frame(from_edge(frame.TEXT, 2, b"m2"), 0.0)
     send_all(session)
     [kept] = read(session.on_upstream(handle("h", 2), 0.0))

@@ -8,6 +8,7 @@ from livegate.link import Attach, SendTo
 from livegate.record import Joined
 from livegate_worker.machine import DOWNLINK_BYTES, Session, State
 from livegate_worker.outputs import Output
+from livegate_worker.presence import HUSH_S
 
 from tests.worker.sessions import (
     AWAY_S,
@@ -157,6 +158,7 @@ def test_what_the_gateway_said_itself_is_not_copied() -> None:
     session = returning()
     session.on_frame(from_edge(frame.AUDIO, 1, b"sound"), 0.0)
     session.on_frame(from_edge(frame.AWAY), 0.0)
+    session.tick(HUSH_S)
     assert len(send_all(session)) == 2
     copies, told, _ = joined(session)
     assert [f.payload for f in copies] == [b"sound"]

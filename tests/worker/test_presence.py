@@ -2,7 +2,7 @@
 
 import pytest
 from livegate import frame
-from livegate_worker.presence import CROSSING_S, SILENT_S, Presence
+from livegate_worker.presence import CROSSING_S, HUSH_S, SILENT_S, Presence
 
 LATER_S = 2 * SILENT_S
 
@@ -15,13 +15,26 @@ def speaking(kinds: int = frame.AUDIO) -> Presence:
 
 
 @pytest.mark.parametrize(("kinds", "spoke"), [(frame.AUDIO, True), (frame.TEXT, False)])
-def test_a_lost_clients_microphone_is_gone_once(kinds: int, *, spoke: bool) -> None:
+def test_a_microphone_that_stays_away_is_gone_once(kinds: int, *, spoke: bool) -> None:
     client = speaking(kinds)
-    assert client.lost(11.0) is spoke
+    client.lost(11.0)
+    client.lost(11.0 + HUSH_S / 2)
     assert client.away
-    assert client.lost(12.0) is False
-    client.is_back(13.0)
-    assert client.lost(14.0) is False, "it has not spoken since"
+    assert not client.hushed(11.0 + HUSH_S - 0.1)
+    assert client.hushed(11.0 + HUSH_S) is spoke
+    assert not client.hushed(12.0 + HUSH_S)
+    client.is_back(20.0)
+    client.lost(21.0)
+    assert not client.hushed(21.0 + HUSH_S), "it has not spoken since"
+
+
+def test_who_is_back_at_once_goes_on_with_the_sentence() -> None:
+    client = speaking()
+    client.lost(11.0)
+    client.is_back(11.0 + HUSH_S / 2)
+    assert not client.hushed(30.0)
+    client.lost(40.0, HUSH_S)
+    assert client.hushed(40.0), "it has been away for so long already"
 
 
 @pytest.mark.parametrize(

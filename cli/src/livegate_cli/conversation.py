@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -103,10 +103,14 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Gateway:
-    """Where livegate is: its page's address (`http(s)://`), and an API key if it asks for one."""
+    """Where livegate is: its page's address (`http(s)://`), and an API key if it asks for one.
+
+    `others` are further edges: who is cut off goes to the next one, as behind a load balancer.
+    """
 
     url: str
     key: str = field(default="", repr=False)
+    others: tuple[str, ...] = ()
 
     @property
     def socket(self) -> str:
@@ -114,6 +118,24 @@ class Gateway:
         parts = urlsplit(self.url)
         scheme = {"https": "wss", "wss": "wss"}.get(parts.scheme, "ws")
         return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/ws", "", ""))
+
+    def turned(self, turns: int) -> "Gateway":
+        """The same, beginning with another edge."""
+        urls = (self.url, *self.others)
+        at = turns % len(urls)
+        first, *others = urls[at:] + urls[:at]
+        return replace(self, url=first, others=tuple(others))
+
+    async def dial_any(self) -> ClientConnection:
+        """A connection to the first edge that there is.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        for turn in range(len(self.others)):
+            with contextlib.suppress(RefusedError):
+                return await self.turned(turn).dial()
+        return await self.turned(len(self.others)).dial()
 
     @property
     def headers(self) -> dict[str, str]:
@@ -254,7 +276,8 @@ class Conversation:
                 if not self._was_live:
                     raise
                 code, reason = 1006, "no connection"
-            if self._ends or not self._was_live or code == 1000 or 4200 <= code < 4300:
+            goes_on = self._was_live and code != 1000 and not 4200 <= code < 4300
+            if self._ends or not (goes_on or 4000 <= code < 4100):
                 return Ended(code, reason, self._was_live)
             now = self._loop.time()
             progress = self._heard != heard
@@ -278,7 +301,7 @@ class Conversation:
     # Connections
 
     async def _connection(self) -> tuple[int, str]:
-        socket = await self._gateway.dial()
+        socket = await self._gateway.turned(self.counts.connections).dial_any()
         self.counts.connections += 1
         self._socket = socket
         try:

@@ -212,7 +212,8 @@ class _Load:
         plan, tally = self.plan, self.tally
         loop = asyncio.get_running_loop()
         stays_s = chance.expovariate(1 / plan.stay_s) if plan.stay_s else math.inf
-        async with asking(plan.gateway, plan.setup, chunk_ms=plan.chunk_ms) as asker:
+        gateway = plan.gateway.turned(chance.randrange(1 + len(plan.gateway.others)))
+        async with asking(gateway, plan.setup, chunk_ms=plan.chunk_ms) as asker:
             try:
                 tally.opens_s.append(await asker.until_live())
             except (RefusedError, EndedError) as error:

@@ -27,8 +27,15 @@ class Line(NamedTuple):
     points: Sequence[tuple[float, float | None]]
 
 
-def chart(title: str, unit: str, lines: Sequence[Line], *, x_unit: str = "s") -> str:
-    """An SVG of its own: the lines over one time axis, from zero up."""
+def chart(
+    title: str,
+    unit: str,
+    lines: Sequence[Line],
+    *,
+    x_unit: str = "s",
+    marks: Sequence[tuple[float, str]] = (),
+) -> str:
+    """An SVG of its own: the lines over one time axis, from zero up; `marks` say when what was."""
     known = [(x, y) for line in lines for x, y in line.points if y is not None]
     right = max((x for x, _ in known), default=1.0) or 1.0
     top = _round_up(max((y for _, y in known), default=1.0) or 1.0)
@@ -45,6 +52,10 @@ def chart(title: str, unit: str, lines: Sequence[Line], *, x_unit: str = "s") ->
         parts.append(_text(LEFT - 8, y + 4, f"{top * tick / TICKS:g}", anchor="end"))
         x = LEFT + width * tick / TICKS
         parts.append(_text(x, HEIGHT - 12, f"{right * tick / TICKS:.3g} {x_unit}", anchor="middle"))
+    for x, name in marks:
+        left = LEFT + width * x / right
+        parts.append(f'<path class="faint" d="M{left:.1f} {TOP}v{height}" stroke-dasharray="3 3">')
+        parts.append(f"<title>{escape(name)}</title></path>")
     at = WIDTH - RIGHT
     for line, colour in reversed(list(zip(lines, COLOURS * len(lines), strict=False))):
         path = ""

@@ -22,7 +22,7 @@ from livegate.turn import Turn
 from livegate_worker import session_updates, tool_calls
 from livegate_worker.outbox import Entry, Outbox
 from livegate_worker.outputs import CloseUpstream, Connect, EndTools, Output, RunTool, Used
-from livegate_worker.presence import Presence
+from livegate_worker.presence import HUSH_S, Presence
 from livegate_worker.retry import Retry
 
 OPEN_TIMEOUT_S = 10.0
@@ -150,7 +150,7 @@ class Session:
             self._client.is_there()
             outputs.append(Attach(self._edge, self.link.epoch))
         if incoming.kinds & frame.AWAY:
-            self._lose_client(now)
+            self._client.lost(now)
         self._heard_at = now
         if incoming.kinds & (frame.ECHO | frame.NOTICE):
             outputs += self._asked(incoming, now)
@@ -226,11 +226,12 @@ class Session:
         if self.state in (State.CLAIMED, State.ENDING) or not self._away_s:
             return self._end(Closing.of(Close.ENDED, "the edge is gone"))
         self._edge_lost_at = now
-        self._lose_client(now)
+        self._client.lost(now, HUSH_S)  # no heartbeat for longer
+        self._hush(now)
         return [Detach()]
 
-    def _lose_client(self, now: float) -> None:
-        if self._client.lost(now):
+    def _hush(self, now: float) -> None:
+        if self._client.hushed(now):
             self._outbox.inject(frame.ACTIVITY, STREAM_END, self.link.receiver.accepted, now)
 
     def _join(self, incoming: frame.Frame, now: float) -> list[Output]:
@@ -587,6 +588,7 @@ class Session:
             return self._end(None) if now - self._since >= LINGER_S else self.resync(now)
         if self._edge_lost_at is not None and now - self._edge_lost_at >= self._away_s:
             return self._end(Closing.of(Close.ENDED, "the client did not come back"))
+        self._hush(now)
         self._outbox.expire(now - MEDIA_AGE_S)
         outputs = self._watch(now)
         if self._former_edge and now < self._fences_until:

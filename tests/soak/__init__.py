@@ -1,0 +1,1 @@
+"""A day in the life: speech sessions that come and go, and rolling restarts."""
