@@ -18,6 +18,7 @@ PURE = [
             "link",
             "closes",
             "record",
+            "steering",
             "liveness",
             "envelope",
             "models",

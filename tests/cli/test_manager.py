@@ -15,7 +15,10 @@ from livegate_cli.manager import Programs
 from livegate_cli.plan import Program
 import os
 commands = [command.split() for command in sys.argv[1:]]
-programs = [Program(f"p{n}", tuple(c), os.environ) for n, c in enumerate(commands)]
+programs = [
+    Program(f"p{n}", tuple(c), os.environ, restarts="again" in c[-1])
+    for n, c in enumerate(commands)
+]
 manager = Programs(programs)
 manager.loop()
 code = manager.returncode
@@ -85,6 +88,17 @@ def test_a_program_that_ends_by_itself_ends_all(tmp_path: Path, program: str, co
     with child(tmp_path, *command(LONG, program, LONG), env={}) as run:
         assert run.ends() == 0
         assert last(run) == f"code {code} stopped False"
+
+
+def test_a_drained_worker_begins_anew(tmp_path: Path) -> None:
+    """It ends in order twice, then fails: only that ends the run, with its code."""
+    script = tmp_path / "again"
+    mark = tmp_path / "mark"
+    script.write_text(f"echo x >> {mark}; test $(wc -l < {mark}) -lt 3")
+    with child(tmp_path, *command(LONG, f"sh {script}"), env={}) as run:
+        assert run.ends() == 0
+        assert run.text.count("p1 stopped (rc=0)") == 2
+        assert last(run) == "code 1 stopped False"
 
 
 def test_a_program_that_is_killed_ends_all(tmp_path: Path) -> None:

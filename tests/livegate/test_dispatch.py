@@ -111,6 +111,7 @@ async def test_reports_count_until_they_expire_or_are_retracted(
         full,
         Report(free_slots=3),
     ]
+    assert await dispatch.reports(besides="a") == [full]
     assert 0 < await admin.pttl(keys.report("a")) <= keys.REPORT_TTL_MS
     await dispatch.retract("b")
     assert await dispatch.reports() == [Report(free_slots=3)]

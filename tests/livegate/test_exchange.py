@@ -5,13 +5,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from livegate import frame, keys
+from livegate import frame, keys, steering
 from livegate.channel import Receiver, Sender
 from livegate.exchange import Exchange
 from livegate.frame import Frame
 from livegate.link import Link
 from livegate.liveness import Pulse
+from livegate.steering import Command, Event, Refusal, State
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from tests.support.processes import until
 
@@ -352,3 +354,41 @@ async def test_a_broken_session_ends_alone(exchange: Exchange, *, hopeless: bool
     exchange.on_frame(Frame(frame.TEXT, other.link.session, 1, 1, 0, 0, 0, b"x"))
     assert other.told == ["resync", "lapsed", "dead"]
     assert [taken.payload for taken in other.frames] == [b"x"]
+
+
+# Commands and events
+
+
+def commanded(payload: bytes) -> Frame:
+    return frame.unpack(steering.COMMAND_HEADER, payload)
+
+
+async def test_a_command_is_answered(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[tuple[bytes, bytes]] = []
+    monkeypatch.setattr(exchange.bus, "publish", lambda *told: published.append(told))
+    taken: list[Command] = []
+    command = Command("c1", "end", b"\1" * 16)
+    exchange.on_frame(commanded(steering.encode(command)))
+    exchange.on_command = taken.append
+    with capture_logs() as logs:
+        exchange.on_frame(commanded(steering.encode(command)))
+    assert taken == [command]
+    events = [steering.decode_event(message) for _, message in published]
+    of_it = {"command": "c1", "session": "01" * 16, "edge": "own"}
+    assert events == [
+        Event(state=State.REFUSED, reason=Refusal.UNKNOWN, **of_it),  # type: ignore[arg-type]
+        Event(state=State.TAKEN, **of_it),  # type: ignore[arg-type]
+    ]
+    assert {channel for channel, _ in published} == {keys.EVENTS}
+    assert logs == [{"event": "command taken", "log_level": "info", "module": "exchange", **of_it}]
+
+
+async def test_what_is_no_command_or_fails_ends_nothing(exchange: Exchange) -> None:
+    def fails(_: Command) -> None:
+        raise RuntimeError("broken")
+
+    exchange.on_command = fails
+    with capture_logs() as logs:
+        exchange.on_frame(commanded(b"nonsense"))
+        exchange.on_frame(commanded(steering.encode(Command("c1", "drain"))))
+    assert [line["event"] for line in logs] == ["command failed"] * 2

@@ -15,6 +15,11 @@ def test_mailboxes_and_heartbeats() -> None:
     assert keys.session(bytes(range(16))) == b"session:000102030405060708090a0b0c0d0e0f"
 
 
+def test_a_mailbox_tells_its_process() -> None:
+    assert keys.process_id(keys.worker_mailbox("ab12")) == "ab12"
+    assert keys.process_id(keys.edge_mailbox("ab12")) == "ab12"
+
+
 def test_every_key_is_in_the_table() -> None:
     made = [
         keys.worker_mailbox("{id}"),
@@ -35,7 +40,7 @@ def test_every_key_is_in_the_table() -> None:
     for pattern, key in patterns.items():
         assert fnmatch.fnmatchcase(key.decode(), pattern.decode())
         made.remove(pattern)
-    assert len(made) == 18
+    assert len(made) == 19
     for key in made:
         assert f"| `{key.decode()}` |" in str(keys.__doc__)
 

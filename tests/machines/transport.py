@@ -296,10 +296,11 @@ class ModelDispatch(Dispatch):
         await self._store.answer()
         self._store.reports.pop(process_id, None)
 
-    async def reports(self) -> list[Report]:
+    async def reports(self, *, besides: str = "") -> list[Report]:
         await self._store.answer()
         now = self._store.clock.now
-        return [report for report, expires in self._store.reports.values() if expires >= now]
+        reports = self._store.reports.items()
+        return [r for name, (r, expires) in reports if expires >= now and name != besides]
 
 
 class ModelOwnership(Ownership):

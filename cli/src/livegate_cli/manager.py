@@ -1,12 +1,15 @@
-"""honcho's manager, so that nothing stays behind however the run ends.
+"""honcho's manager, so that nothing stays behind however the run ends, and a drained worker begins
+anew as under compose.
 
 honcho alone loses children when it is told to stop before all of them have started, when its
 output breaks (a closed terminal, `make run | head`), and on SIGHUP.
 """
 
+import multiprocessing
 import signal
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
@@ -34,11 +37,16 @@ class _Output(Printer):  # type: ignore[misc]  # honcho has no types
 class Programs(Manager):  # type: ignore[misc]  # honcho has no types
     """The programs of a run. From here on a signal means: stop, as soon as all have started."""
 
+    returncode: int | None = None
+
     def __init__(self, planned: Iterable[plan.Program]) -> None:
         self._output = _Output(sys.stdout)
         super().__init__(self._output)
         self._asked = False
+        self._restarts: set[str] = set()
         for program in planned:
+            if program.restarts:
+                self._restarts.add(program.name)
             self.add_process(program.name, plan.shell(program), env=program.env)
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
@@ -57,6 +65,21 @@ class Programs(Manager):  # type: ignore[misc]  # honcho has no types
     def _on_signal(self, *_: object) -> None:
         self.returncode = STOPPED
         self.terminate()
+
+    def _any_stopped(self) -> bool:
+        for name, program in self._processes.items():
+            drained = name in self._restarts and program.get("returncode") == 0
+            if drained and not self._asked and not self._terminating:
+                self._start_again(name, program)
+        stopped: bool = super()._any_stopped()
+        return stopped
+
+    def _start_again(self, name: str, program: dict[str, Any]) -> None:
+        del program["pid"], program["returncode"]
+        self.returncode = None
+        run, events = program["obj"].run, self.events
+        program["process"] = multiprocessing.Process(name=name, target=run, args=(events, True))
+        program["process"].start()
 
     def _all_started(self) -> bool:
         started: bool = super()._all_started()

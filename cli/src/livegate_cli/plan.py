@@ -14,11 +14,14 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Program:
-    """A process to start: its name in the output, its command, its whole environment."""
+    """A process to start: its name in the output, its command, its whole environment, and whether
+    it starts again once it has ended in order (a drained worker).
+    """
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str]
+    restarts: bool = False
 
 
 def shell(program: Program) -> str:
@@ -113,6 +116,7 @@ def programs(
             f"worker-{number}",
             _python("livegate_worker"),
             common | tools | {"ADMIN_PORT": str(port)},
+            restarts=True,
         )
         for number, port in enumerate(ports.workers, 1)
     ]

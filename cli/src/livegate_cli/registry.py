@@ -7,6 +7,8 @@ from livegate import keys
 from livegate.dispatch import Dispatch, Offer, Report
 from redis.asyncio import Redis
 
+from livegate_cli.steer import Refused
+
 _report = msgspec.json.Decoder(Report)
 
 
@@ -57,6 +59,19 @@ async def sessions(redis: Redis) -> list[dict[str, Any]]:
     return rows
 
 
+def only(rows: list[dict[str, Any]], kind: str, beginning: str) -> dict[str, Any]:
+    """The session or worker (`kind`) whose id begins so.
+
+    Raises:
+        Refused: there is none, or several.
+    """
+    found = {row[kind]: row for row in rows if row[kind].startswith(beginning.lower())}
+    if len(found) == 1:
+        return found.popitem()[1]
+    several = f"{len(found)} {kind}s begin" if found else f"no {kind} begins"
+    raise Refused(f"{several} with {beginning!r}: `livegate {kind}s list` has them all")
+
+
 async def queue(redis: Redis) -> tuple[int, float]:
     """See `Dispatch.queue`."""
     return await Dispatch(redis).queue()
@@ -67,10 +82,6 @@ def _row(session: str, state: str, epoch: int, owner: bytes, edge: bytes) -> dic
         "session": session,
         "state": state,
         "epoch": epoch,
-        "worker": _process(owner),
-        "edge": _process(edge),
+        "worker": keys.process_id(owner) if owner else "",
+        "edge": keys.process_id(edge) if edge else "",
     }
-
-
-def _process(mailbox: bytes) -> str:
-    return mailbox.decode().split(":")[1] if mailbox else ""

@@ -149,6 +149,12 @@ class Bus:
             self._flushes = True
             self.loop.call_soon(self._flush)
 
+    def publish(self, channel: bytes, message: bytes) -> None:
+        """Tell whoever listens now; dropped while disconnected."""
+        if self.connected and self._writer is not None:
+            self._written.append(channel)
+            self._writer.write(pack(b"PUBLISH", channel, message), 1)
+
     def watch(self, mailbox: bytes) -> None:
         """Poll the heartbeat of the process behind this mailbox."""
         self._peers.setdefault(mailbox, Peer())

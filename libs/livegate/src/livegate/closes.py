@@ -50,6 +50,7 @@ class Close(_Row, Enum):
     SUPERSEDED = 1008, 4209, "another connection has taken this session over"
     SIGNED_OUT = 1008, 4210, "the sign-in has expired or was revoked; sign in again"
     SESSION_LENGTH = 1008, 4211, "the session has lasted as long as it may"
+    ENDED_BY_OPERATOR = 1008, 4212, "an operator has ended the session"
 
     @property
     def label(self) -> str:

@@ -112,10 +112,11 @@ class Dispatch:
         """A worker takes no more work."""
         await self._redis.delete(keys.report(process_id))
 
-    async def reports(self) -> list[Report]:
-        """The reports of the workers that reported in the last 3 s."""
+    async def reports(self, *, besides: str = "") -> list[Report]:
+        """The reports of the workers that reported in the last 3 s, `besides` this one."""
         ids = cast("list[bytes]", await self._redis.zrange(keys.WORKERS, 0, -1))
-        if not ids:
+        names = [keys.report(name.decode()) for name in ids if name.decode() != besides]
+        if not names:
             return []
-        answers = await self._redis.mget([keys.report(name.decode()) for name in ids])
+        answers = await self._redis.mget(names)
         return [_reports.decode(answer) for answer in answers if answer]

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
-from livegate import frame, logs, metrics
+import msgspec
+
+from livegate import frame, keys, logs, metrics, steering
 from livegate.bus import RETRY_S, Bus
 from livegate.channel import Budget
 from livegate.link import Link
 from livegate.liveness import Pulse
+from livegate.steering import Command, Event, Refusal, State
 
 TICK_S = 1.0
 
@@ -47,11 +50,15 @@ class Member(Protocol):
 
 
 class Exchange:
-    """Routes frames between the bus and sessions. Times are the loop's (s)."""
+    """Routes frames between the bus and sessions. Times are the loop's (s).
+
+    `on_command` is asked to do what an operator wants; None: it is being done.
+    """
 
     def __init__(self, redis_url: str, mailbox: bytes) -> None:
         self.bus = Bus(redis_url, mailbox, self)
         self.members: dict[bytes, Member] = {}
+        self.on_command: Callable[[Command], Refusal | None] = lambda _: Refusal.UNKNOWN
         self._by_peer: dict[bytes, set[Member]] = {}
         self._budgets: dict[bytes, Budget] = {}
         self._gone: set[bytes] = set()
@@ -105,6 +112,32 @@ class Exchange:
         for header, payload in frames:
             self.bus.send(mailbox, header, payload)
 
+    def tell(self, event: Event, **more: object) -> None:
+        """Log a state change, with `more`, and publish it."""
+        told = msgspec.structs.asdict(event)
+        what = "command" if event.command else "session" if event.session else "worker"
+        text = f"{what} {event.state}"
+        fields = {name: value for name, value in told.items() if value not in ("", None)}
+        del fields["state"]
+        log.info(text, **fields, **more)
+        self.bus.publish(keys.EVENTS, steering.encode(event))
+
+    def _command(self, payload: bytes) -> None:
+        try:
+            command = steering.decode_command(payload)
+            refusal = self.on_command(command)
+        except Exception:  # the boundary: what a command does wrong ends nothing else
+            log.exception("command failed")
+            return
+        kind, name, _ = self.bus.mailbox.decode().split(":")
+        event = Event(
+            state=State.REFUSED if refusal else State.TAKEN,
+            command=command.id,
+            session=command.session.hex(),
+            reason=refusal or "",
+        )
+        self.tell(msgspec.structs.replace(event, **{kind: name}))
+
     def _part(self, member: Member) -> None:
         peer = member.link.peer
         members = self._by_peer.get(peer)
@@ -150,6 +183,8 @@ class Exchange:
             kinds = frame.FENCE if incoming.kinds & frame.CLAIM else frame.FENCE | frame.JOIN
             fence = frame.pack_header(kinds, incoming.session, incoming.epoch + 1, 0, 0, 0, 0)
             self.send(incoming.payload, [(fence, b"")])
+        elif incoming.kinds & frame.COMMAND:
+            self._command(incoming.payload)
 
     def on_connected(self) -> None:
         """See `bus.Handler`."""

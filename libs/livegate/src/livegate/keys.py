@@ -17,6 +17,7 @@ Of the transport:
 | `quota:{place}:sessions` | sorted set | 15 s, renewed | sessions at the Live API by expiry |
 | `quota:{place}:cap` | hash | as it recovers | the working cap after a refusal, and since when |
 | `quota:{place}:waiting` | sorted set | seconds | sessions that wait, by their first asking |
+| `events` | channel | - | JSON: state changes, for `livegate sessions tail` |
 
 And of the ledger, which lasts:
 
@@ -49,6 +50,7 @@ DISPATCH_TAKEOVER = b"dispatch:takeover"
 WORKERS = b"workers"
 SESSIONS = b"session:*"
 """The pattern of all `session()`."""
+EVENTS = b"events"
 
 API_KEYS = b"ledger:api-keys"
 API_KEYS_VERSION = b"ledger:api-keys:version"
@@ -70,6 +72,11 @@ def edge_mailbox(process_id: str) -> bytes:
 def heartbeat(mailbox: bytes) -> bytes:
     """The heartbeat of the process that reads this mailbox."""
     return b"hb:" + mailbox.split(b":")[1]
+
+
+def process_id(mailbox: bytes) -> str:
+    """The id of the process that reads this mailbox."""
+    return mailbox.decode().split(":")[1]
 
 
 def report(process_id: str) -> bytes:

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from livegate_edge import measuring, notices, setups
 from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
+from livegate_edge.events import SessionEvents
 from livegate_edge.expiry import Expiry, Step
 from livegate_edge.incoming import Incoming, Rejected
 from livegate_edge.limits import Limited, deny, limited
@@ -95,6 +96,7 @@ class ClientConnection:
         self._begun_at = 0.0
         self._setup_at = 0.0
         self._since = time.time()
+        self._events = SessionEvents(gateway.exchange)
 
     # exchange.Member
 
@@ -204,6 +206,8 @@ class ClientConnection:
         """End the session and close the connection after what is queued for the client. Or let
         the session wait for its client: then its owner keeps what is queued, too.
         """
+        if closing.name not in AWAY_CLOSES:
+            self._events.ends(closing)
         if self._closing is None:
             self._closing = closing
             if closing.name == Close.TOO_FAST.name:
@@ -218,6 +222,11 @@ class ClientConnection:
         """The user, or the session, has had what is allowed."""
         self._notice(limit=reached.notice)
         self.finish(reached.closing)
+
+    def end(self, closing: Closing) -> None:
+        """End the session, wherever its client is."""
+        self.finish(closing)
+        self._part(closing, away=False)
 
     def drain(self, grace_s: float, reason: str = "") -> None:
         """This edge goes away: the page is sent elsewhere at once, others are told in time."""
@@ -237,6 +246,7 @@ class ClientConnection:
         now = self._loop.time()
         lost = away and not (self._livegate_v1 and self._incoming.said_bye)
         self._apply(session.client_lost(now) if lost else session.client_left(closing, now), now)
+        self._events.away(is_away=session.away)
 
     def _leave(self, now: float) -> None:
         closing = self._closing or Closing.of(Close.ENDED, "the client left")
@@ -338,7 +348,7 @@ class ClientConnection:
         self._session = self._new_session(session_id, setup, told.tools)
         metrics.EDGE_SESSIONS.inc()
         session = self.link.session.hex()
-        log.info("session begun", session=session, user=self.user.id, path=self._scope["path"])
+        self._events.begun(session_id, now, user=self.user.id, path=self._scope["path"])
         self._gateway.exchange.join(self)
         self._gateway.limits.holds(self.user.id, session_id)
         self._notice(session=session, state="connecting", token=self._seal(0, None))
@@ -390,6 +400,7 @@ class ClientConnection:
         self._session = session
         self._gateway.exchange.join(self)
         self._gateway.limits.holds(self.user.id, ticket.session)
+        self._events.comes_back(ticket.session, self._setup_at)
         log.info(
             "client is back",
             session=self.link.session.hex(),
@@ -474,10 +485,12 @@ class ClientConnection:
                 case Relay():
                     self._relay(output)
                 case Notice():
+                    self._events.changed(output)
                     self._notice(state=output.state)
                 case Marked():
                     self._marked(output)
                 case Moved():
+                    self._events.moved(output)
                     measuring.moved(output)
                 case Saved():
                     self._saved(output)
@@ -485,6 +498,7 @@ class ClientConnection:
                     self._gateway.exchange.leave(self)
                     self._gateway.limits.renamed(self.link.session, output.session)
                     self.link.rename(output.session)
+                    self._events.renamed(output.session)
                     self._gateway.exchange.join(self)
                 case Resumed():
                     self._resumed(output)
@@ -506,13 +520,15 @@ class ClientConnection:
             metrics.EDGE_OWNER_WAIT.observe(now - self._setup_at)
         self._gateway.post(self._offer, WithdrawOffer())
         self._gateway.exchange.attach(self, attach.peer, attach.epoch)
+        self._events.owned(attach.peer)
         self._apply(self.session.opened(now), now)
 
     def _forget(self) -> None:
         self._gateway.exchange.leave(self)
-        if self._closing is not None and self._closing.name == Close.SUPERSEDED.name:
+        if self._events.is_elsewhere:
             self._gateway.limits.parts(self.link.session)
         else:
+            self._events.ended(self._closing, time.time() - self._since)
             self._gateway.limits.ends(self.link.session)
 
     @property
@@ -527,6 +543,7 @@ class ClientConnection:
         if relay.kinds & frame.SETUP_COMPLETE and not self._is_live:
             self._is_live = True
             measuring.opened(self._loop.time() - self._setup_at)
+            self._events.live(self._loop.time())
             self._notice(state="live")
         self._downlink.put(relay)
 
@@ -552,7 +569,7 @@ class ClientConnection:
     def _resumed(self, resumed: Resumed) -> None:
         outcome = "recovered" if resumed.recovered else "from the handle"
         metrics.EDGE_RESUMES.labels(outcome).inc()
-        log.info("session resumed", session=self.link.session.hex(), outcome=outcome)
+        self._events.back(outcome)
         if resumed.setup_complete is not None:
             self._is_live = True
             if not self._livegate_v1:

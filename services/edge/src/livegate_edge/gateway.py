@@ -13,6 +13,7 @@ from livegate.exchange import Exchange
 from livegate.ledger import Ledger
 from livegate.ownership import REGISTER_S, Claim, Ownership
 from livegate.settings import fail
+from livegate.steering import Command, Refusal
 from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
@@ -50,6 +51,7 @@ class Gateway:
         self.settings = settings
         self.mailbox = keys.edge_mailbox(secrets.token_hex(8))
         self.exchange = Exchange(settings.redis, self.mailbox)
+        self.exchange.on_command = self._steer
         self._dispatch = Dispatch(self.exchange.bus.redis)
         self.ledger = Ledger(settings.ledger)
         self.prices = prices.load(settings.prices_file)
@@ -159,6 +161,16 @@ class Gateway:
                 return False
             former.supersede()
         return True
+
+    def _steer(self, command: Command) -> Refusal | None:
+        """What an operator wants."""
+        if command.act != "end":
+            return Refusal.UNKNOWN
+        member = self.exchange.members.get(command.session)
+        if not isinstance(member, ClientConnection):
+            return Refusal.GONE
+        member.end(Closing.of(Close.ENDED_BY_OPERATOR))
+        return None
 
     def _used_up(self, user: str, limited: Limited) -> None:
         """See `UserLimits`."""

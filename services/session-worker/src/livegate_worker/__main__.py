@@ -18,8 +18,8 @@ log = logs.get("start")
 
 async def main(settings: WorkerSettings) -> None:
     """Own sessions until SIGTERM, then drain."""
-    worker = Worker(settings)
     stop = serve.stop_signal()
+    worker = Worker(settings, stop.set)
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"ok": True})

@@ -17,6 +17,7 @@ from livegate import envelope, frame, marks, record, tally
 from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
+from livegate.steering import Refusal
 from livegate.turn import Turn
 
 from livegate_worker import session_updates, tool_calls
@@ -319,6 +320,11 @@ class Session:
         return self.state is State.CONNECTING and not self._doubt
 
     @property
+    def has_edge(self) -> bool:
+        """Whether an edge holds it, as far as is known."""
+        return self._edge_lost_at is None
+
+    @property
     def _away_s(self) -> float:
         return self._record.away_s if self._record else 0
 
@@ -556,6 +562,16 @@ class Session:
         self.state = State.RELEASING
         return [*outputs, CloseUpstream(), *([] if connected else self.upstream_gone(now))]
 
+    @property
+    def stays(self) -> Refusal | None:
+        """Why it can't be handed over, whatever the moment."""
+        if self._edge_lost_at is not None:
+            return Refusal.NO_EDGE
+        if self.state in (State.RELEASING, State.ENDING, State.ENDED):
+            return Refusal.UNDER_WAY
+        known = self._introduced and self._recoverable
+        return None if known else Refusal.NO_HANDLE
+
     def upstream_gone(self, now: float) -> list[Output]:
         """The upstream socket that was to be closed is closed."""
         if self.state is not State.RELEASING:
@@ -579,6 +595,10 @@ class Session:
         self._since = now
         self._last_seq = self.link.sender.push(frame.CLOSE, msgspec.json.encode(closing), now)
         return [*self.link.pump(now), CloseUpstream()]
+
+    def end(self, closing: Closing) -> list[Output]:
+        """End it without a word: its edge is lost."""
+        return self._end(closing)
 
     def tick(self, now: float) -> list[Output]:
         """Once a second."""

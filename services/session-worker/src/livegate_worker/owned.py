@@ -10,6 +10,8 @@ from livegate import frame, logs, metrics, tally
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, SendTo
+from livegate.steering import Event, Refusal
+from livegate.steering import State as Told
 
 from livegate_worker import tool_calls, upstreams
 from livegate_worker.admission import Admission, FullError
@@ -93,6 +95,8 @@ class OwnedSession:
     def peer_dead(self, now: float) -> None:
         """See `exchange.Member`."""
         self._apply(self._machine.edge_dead(now))
+        if not self._machine.has_edge:
+            self._tell(Told.AWAY)
 
     def lapsed(self, now: float) -> None:
         """See `exchange.Member`."""
@@ -144,6 +148,30 @@ class OwnedSession:
         """Hand the session over to another worker, at a quiet moment or `forced`."""
         self._apply(self._machine.release(self._now, forced=forced))
 
+    @property
+    def stays(self) -> Refusal | None:
+        """Why it can't be handed over, whatever the moment."""
+        return self._machine.stays
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it is being handed over, or ends."""
+        return self._machine.state in (State.RELEASING, State.ENDING, State.ENDED)
+
+    def end(self, closing: Closing) -> Refusal | None:
+        """End a session whose edge is lost: else that one does it."""
+        if self._machine.has_edge:
+            return Refusal.HAS_EDGE
+        self._apply(self._machine.end(closing))
+        return None
+
+    def _tell(self, state: Told, close: str = "") -> None:
+        """Of a session whose edge is lost: else that one does it."""
+        process = self._worker.process_id
+        self._worker.exchange.tell(
+            Event(state=state, session=self._name, worker=process, close=close)
+        )
+
     def supersede(self) -> None:
         """The same session is claimed again by this worker: let go of it here."""
         self._apply(self._machine.supersede())
@@ -170,6 +198,8 @@ class OwnedSession:
                 reason=closing.reason if closing else "",
                 seconds=round(self._now - begun, 1),
             )
+            if closing is not None and not self._machine.has_edge:
+                self._tell(Told.ENDED, closing.name.lower())
         if closing is not None:  # without one another worker has it, and its place
             await self._admission.leave()
 

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 from livegate import keys, logs, metrics, prices
@@ -14,6 +15,8 @@ from livegate.exchange import Exchange
 from livegate.ledger import Ledger
 from livegate.ownership import REGISTER_S, Owned, Ownership
 from livegate.settings import read_secret
+from livegate.steering import Event
+from livegate.steering import State as Told
 from redis.exceptions import RedisError
 
 from livegate_worker import identity, upstreams
@@ -22,6 +25,7 @@ from livegate_worker.machine import State
 from livegate_worker.owned import OwnedSession
 from livegate_worker.quota import Quota
 from livegate_worker.settings import WorkerSettings
+from livegate_worker.steering import Steering
 from livegate_worker.tokens import BrokerError, Tokens
 from livegate_worker.toolbox import Toolbox
 from livegate_worker.upstreams import Place
@@ -41,13 +45,15 @@ log = logs.get("worker")
 
 
 class Worker:
-    """One worker process."""
+    """One worker process. `stop` has it drained and ended, as SIGTERM does."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, stop: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
         self.process_id = secrets.token_hex(8)
         self.mailbox = keys.worker_mailbox(self.process_id)
         self.exchange = Exchange(settings.redis, self.mailbox)
+        self._steering = Steering(self, stop)
+        self.exchange.on_command = self._steering.on_command
         self._dispatch = Dispatch(self.exchange.bus.redis)
         self._ownership = Ownership(self.exchange.bus.redis)
         self.quota = Quota(self.exchange.bus.redis, settings.quota, settings.quota_wait_s)
@@ -58,7 +64,7 @@ class Worker:
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
         self._sessions: dict[bytes, OwnedSession] = {}
-        self._draining = False
+        self.draining = False
         self._upstream_problem: str | None = None
         self._upstream_failed_at = 0.0
         self._tokens: Tokens | None = None
@@ -75,7 +81,7 @@ class Worker:
     @property
     def free_slots(self) -> int:
         """Sessions that this worker could take now."""
-        if self._draining or not self.toolbox.looked.is_set():
+        if self.draining or not self.toolbox.looked.is_set():
             return 0
         return self.settings.slots - len(self._sessions)
 
@@ -83,7 +89,7 @@ class Worker:
     def not_ready(self) -> list[str]:
         """Why this worker can't own a session now; empty: it can."""
         problems = [self.exchange.bus.problem]
-        if self._draining:
+        if self.draining:
             problems.append("this worker is going away")
         if self._tokens is not None:
             problems.append(self._tokens.problem)
@@ -143,6 +149,7 @@ class Worker:
             group.create_task(self.exchange.run())
             group.create_task(self._report())
             group.create_task(self._register())
+            group.create_task(self._steering.run())
             group.create_task(self.counting.run())
             group.create_task(self.toolbox.run())
             if self._tokens is not None:
@@ -151,11 +158,16 @@ class Worker:
 
     async def drain(self) -> None:
         """Take no more work and hand the sessions over; at the end of DRAIN_S regardless."""
-        self._draining = True
+        self.draining = True
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.settings.drain_s
+        begun = told_at = loop.time()
+        deadline = begun + self.settings.drain_s
+        self._tell(Told.DRAINING, 0)
         while True:
             peer_has_slot = await self._retract()
+            if loop.time() - told_at >= REPORT_S:
+                told_at = loop.time()
+                self._tell(Told.DRAINING, told_at - begun)
             if not self._sessions or loop.time() >= deadline:
                 break
             if peer_has_slot:
@@ -171,28 +183,51 @@ class Worker:
         except TimeoutError:
             log.warning("drained in part", sessions=len(self._sessions))
         await self.counting.flush(LAST_FRAMES_S)
+        self._tell(Told.DRAINED, loop.time() - begun)
         await self.exchange.bus.retire()
+
+    def session(self, session_id: bytes) -> OwnedSession | None:
+        """A session that it owns, or claims."""
+        return self._sessions.get(session_id)
+
+    def _tell(self, state: Told, seconds: float) -> None:
+        left = len(self._sessions)
+        event = Event(state=state, worker=self.process_id, seconds=round(seconds, 1), left=left)
+        self.exchange.tell(event)
 
     async def _retract(self) -> bool:
         """This worker takes no more; whether another one does."""
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_S):
                 await self._dispatch.retract(self.process_id)
-                return any(report.free_slots for report in await self._dispatch.reports())
+        except (TimeoutError, RedisError, OSError):
+            return False
+        return await self.peer_has_slot()
+
+    async def peer_has_slot(self) -> bool:
+        """Whether another worker takes sessions."""
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                others = await self._dispatch.reports(besides=self.process_id)
+            return any(report.free_slots for report in others)
         except (TimeoutError, RedisError, OSError):
             return False
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
         await self.toolbox.looked.wait()  # a session that is taken over has them declared
-        while not self._draining:
+        while not self.draining:
             await self._slots.acquire()
             offer = None
             if self.exchange.bus.connected and not self.exchange.bus.problem:
                 offer = await self._take_one()
             else:
                 await asyncio.sleep(RETRY_S)
-            if offer is None or self._draining:
+            if offer is None or self.draining:
                 self._slots.release()
+                continue
+            if self._steering.is_for_others(offer.session):
+                self._slots.release()
+                await self._leave(offer)
                 continue
             former = self._sessions.get(offer.session)
             if former is not None:
@@ -212,6 +247,13 @@ class Worker:
             log.info("dispatch does not answer", error=type(error).__name__)
             await asyncio.sleep(RETRY_S)
             return None
+
+    async def _leave(self, offer: Offer) -> None:
+        """Put it back, and let the others look first."""
+        with contextlib.suppress(RedisError, OSError, TimeoutError):  # its edge offers it again
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                await self._dispatch.offer(offer, takeover=True)
+        await asyncio.sleep(RETRY_S)
 
     async def _own(self, session_id: bytes, session: OwnedSession) -> None:
         metrics.WORKER_SESSIONS.inc()
@@ -279,7 +321,7 @@ class Worker:
             )
             try:
                 async with asyncio.timeout(REDIS_TIMEOUT_S):
-                    if not self._draining and not self.exchange.bus.problem:
+                    if not self.draining and not self.exchange.bus.problem:
                         await self._dispatch.report(self.process_id, report)
                     depth, age_s = await self._dispatch.queue()
                 metrics.WORKER_QUEUE_DEPTH.set(depth)
