@@ -1,9 +1,11 @@
 """Workers and sessions as Redis knows them."""
 
+import pytest
 from livegate import keys
 from livegate.dispatch import Dispatch, Offer, Report
 from livegate.ownership import Owned, Ownership
 from livegate_cli import registry
+from livegate_cli.steer import Refused
 from redis.asyncio import Redis
 
 WORKER, EDGE = keys.worker_mailbox("w"), keys.edge_mailbox("e")
@@ -43,3 +45,12 @@ async def test_workers(admin: Redis) -> None:
     assert [row["state"] for row in await registry.workers(admin)] == ["takes no more"]
     await admin.delete(keys.heartbeat(WORKER))
     assert await registry.workers(admin) == []
+
+
+def test_the_only_one_whose_id_begins_so() -> None:
+    rows = [{"worker": "ab1"}, {"worker": "ab2"}, {"worker": "cd"}]
+    assert registry.only(rows, "worker", "AB2") == {"worker": "ab2"}
+    with pytest.raises(Refused, match="2 workers begin with 'ab'"):
+        registry.only(rows, "worker", "ab")
+    with pytest.raises(Refused, match=r"no worker begins with 'ef': .*workers list"):
+        registry.only(rows, "worker", "ef")

@@ -208,6 +208,7 @@ async def test_invariant_9_what_an_operator_sees(tmp_path: Path) -> None:
     tried |= {Close.INTERNAL, Close.SESSION_LOST, Close.SUPERSEDED}
     tried.add(Close.SLOW_CLIENT)  # by test_invariant_6_clients_that_do_not_read
     tried.add(Close.SIGNED_OUT)  # by tests/edge/test_connection_sign_in.py
+    tried.add(Close.ENDED_BY_OPERATOR)  # by tests/edge/test_events.py and test_steering.py
     # by tests/system/test_limits.py
     tried |= {Close.AT_CAPACITY, Close.TOO_MANY_OPENS, Close.TOO_MANY_SESSIONS}
     tried |= {Close.TOKENS_USED_UP, Close.TOO_FAST, Close.SESSION_LENGTH}

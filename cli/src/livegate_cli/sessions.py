@@ -107,7 +107,7 @@ async def _hand_over(url: str, session: str) -> Event:
 async def _hear_of(
     gateway: Steer, session: str, patience_s: float, awaited: State, order: str = ""
 ) -> Event:
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience_s):
             async for event in gateway.events():
                 if event.session != session:
@@ -119,8 +119,6 @@ async def _hear_of(
                 if event.state == State.ENDED:
                     raise Refused(f"the session ended meanwhile ({event.close})")
                 story.note(story.line(event))
-    except TimeoutError:
-        pass
     raise Refused(
         f"not {awaited} after {patience_s:g} s: look at `livegate sessions show {session}`"
     )

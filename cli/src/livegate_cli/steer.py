@@ -41,20 +41,6 @@ class Steer:
                 with contextlib.suppress(msgspec.DecodeError):  # another version's
                     yield steering.decode_event(message["data"])
 
-    async def hear(self, patience_s: float) -> Event:
-        """The next event.
-
-        Raises:
-            Refused: none came.
-        """
-        try:
-            async with asyncio.timeout(patience_s):
-                async for event in self.events():
-                    return event
-        except TimeoutError:
-            pass
-        raise Refused(f"no word from the gateway for {patience_s:g} s")
-
     async def command(
         self, mailboxes: list[bytes], act: Literal["end", "move", "drain"], session: bytes = b""
     ) -> str:

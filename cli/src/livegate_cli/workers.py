@@ -1,5 +1,7 @@
 """`livegate workers`: who owns sessions, and what is wrong with it."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 import click
@@ -8,7 +10,7 @@ from livegate.steering import Event, State
 from redis.asyncio import Redis
 
 from livegate_cli import output, place, registry, story
-from livegate_cli.steer import steer
+from livegate_cli.steer import Refused, steer
 
 SILENCE_S = 10.0
 """A worker that drains says so every second."""
@@ -50,10 +52,14 @@ async def _drain(url: str, worker: str) -> Event:
         row = registry.only(await registry.workers(gateway.redis), "worker", worker)
         name = row["worker"]
         await gateway.command([keys.worker_mailbox(name)], "drain")
-        while True:
-            event = await gateway.hear(SILENCE_S)
-            if event.worker != name or event.session:
-                continue
-            if event.state == State.DRAINED:
-                return event
-            story.note(story.line(event))
+        clock = asyncio.get_running_loop().time
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE_S) as patience:
+                async for event in gateway.events():
+                    if event.worker != name or event.session:
+                        continue
+                    if event.state == State.DRAINED:
+                        return event
+                    patience.reschedule(clock() + SILENCE_S)
+                    story.note(story.line(event))
+        raise Refused(f"no word from it for {SILENCE_S:g} s: look at `livegate workers list`")

@@ -58,9 +58,10 @@ class State(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A state change. `session`, `edge` and `worker` are ids; `former` is the worker before, or the
-    session's name before; `kind` of a move: takeover or hand_over; `close` a row of `closes.Close`; `left`: sessions that a drain has still
-    to hand over; `command` the id of a command; `seconds` what it took.
+    """A state change. `session`, `edge` and `worker` are ids; `former`: the worker before, or the
+    session's name before; `kind` of a move: takeover or hand_over; `close`: a row of
+    `closes.Close`; `left`: sessions that a drain has still to hand over; `command`: its id;
+    `seconds`: what it took.
     """
 
     state: State
