@@ -39,6 +39,10 @@ def test_what_goes_on_growing_is_not(by_mib: float) -> None:
     assert "worker grew from" in wrong
 
 
+def test_the_simulator_may_write_down_what_it_hears() -> None:
+    assert judge.wrongs(report(), {"simulator": grown(by_mib=100)}) == []
+
+
 @pytest.mark.parametrize(
     ("happened", "told"),
     [
