@@ -421,10 +421,11 @@ class OwnedSession:
             kind = "resumed" if self._is_resuming else "new"
             metrics.WORKER_UPSTREAM_SETUP.labels(kind).observe(now - self._ordered_at)
             fields = {"kind": kind, "seconds": round(now - self._ordered_at, 3)}
-        log.info(
-            "session state",
-            session=self._name,
-            state=self._state.value,
-            former=former.value,
-            **fields,
-        )
+        if self._state is not State.ENDED:  # told with the reason, at the end of `run`
+            log.info(
+                "session state",
+                session=self._name,
+                state=self._state.value,
+                former=former.value,
+                **fields,
+            )
