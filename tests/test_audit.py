@@ -33,7 +33,7 @@ def audit() -> ModuleType:
 
 def test_the_locks_are_what_they_must_be(audit: ModuleType) -> None:
     found = [audit.read(path.read_text()) for path in audit.locks()]
-    assert len(found) == 9
+    assert len(found) == 10
     assert [wrong for _, wrong in found if wrong] == []
     pins, different = audit.together(pins for pins, _ in found)
     assert different == []
