@@ -43,7 +43,7 @@ class Played:
             entries = await self._redis.xrange(self.mailbox)
             await asyncio.sleep(0.01)  # what a reader that blocks would not need
         [(header, payload)] = entries[1][1].items()
-        assert frame.unpack(header, payload).kinds == frame.COMMAND
+        assert frame.unpack(header, payload).session == steering.NOBODY
         command = steering.decode_command(payload)
         for event in answers:
             await self.tell(event, command.id)

@@ -9,7 +9,7 @@ from livegate.steering import COMMAND_HEADER, NOBODY, Command, Event, Refusal, S
 def test_a_command_is_a_frame_of_no_session() -> None:
     payload = steering.encode(Command("c1", "end", b"\1" * 16))
     got = frame.unpack(COMMAND_HEADER, payload)
-    assert (got.kinds, got.session, got.seq) == (frame.COMMAND, NOBODY, 0)
+    assert (got.kinds, got.session, got.seq) == (0, NOBODY, 0)
     assert steering.decode_command(got.payload) == Command("c1", "end", b"\1" * 16)
 
 

@@ -225,6 +225,9 @@ class ModelBus(Bus):
         if self.connected:
             self.writer.put((mailbox, (header, payload)))
 
+    def publish(self, channel: bytes, message: bytes) -> None:
+        """Nobody listens."""
+
     def _written_to(self, item: tuple[bytes, Outgoing]) -> None:
         name, outgoing = item
         mailbox = self._store.mailbox(name)

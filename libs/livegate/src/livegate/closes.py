@@ -73,7 +73,7 @@ class Close(_Row, Enum):
 _CAUSES = {
     name: cause
     for cause, names in {
-        "normal": "ENDED DRAINING SUPERSEDED",
+        "normal": "ENDED DRAINING SUPERSEDED ENDED_BY_OPERATOR",
         "client": "SLOW_CLIENT BAD_MESSAGE NOT_SETUP SECOND_SETUP UNKNOWN_MODEL TOO_BIG"
         " SETUP_TIMEOUT IDLE SIGNED_OUT",
         "limit": "TOO_MANY_OPENS TOO_MANY_SESSIONS TOKENS_USED_UP TOO_FAST SESSION_LENGTH",

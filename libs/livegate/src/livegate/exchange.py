@@ -183,7 +183,7 @@ class Exchange:
             kinds = frame.FENCE if incoming.kinds & frame.CLAIM else frame.FENCE | frame.JOIN
             fence = frame.pack_header(kinds, incoming.session, incoming.epoch + 1, 0, 0, 0, 0)
             self.send(incoming.payload, [(fence, b"")])
-        elif incoming.kinds & frame.COMMAND:
+        elif incoming.session == steering.NOBODY:
             self._command(incoming.payload)
 
     def on_connected(self) -> None:

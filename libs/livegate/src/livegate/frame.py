@@ -52,7 +52,6 @@ ECHO: Final = 1 << 27  # is the session still ours? payload the asker's mailbox;
 SLOW: Final = 1 << 28  # the worker keeps too much that the client has not taken
 WAITING: Final = 1 << 29  # the session waits for a place at the Live API
 NOTICE: Final = 1 << 30  # numbered: for the client, which counts it not; else payload a `Mark`
-COMMAND: Final = 1 << 31  # of no session: payload a `steering.Command`
 
 MEDIA: Final = (AUDIO, VIDEO)
 

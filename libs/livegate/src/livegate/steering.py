@@ -1,8 +1,8 @@
 """What an operator asks of a process, and what processes tell of their sessions. Pure.
 
-A command is a frame of kind COMMAND, of no session, in the process's mailbox. Events are published
-on `keys.EVENTS`: who listens hears them, nobody waits for that, and without Redis they are lost.
-They hold ids and names from closed sets: nothing that was said, no user, no secret.
+A command is a frame of no session in the process's mailbox. Events are published on `keys.EVENTS`:
+who listens hears them, nobody waits for that, and without Redis they are lost. They hold ids and
+names from closed sets: nothing that was said, no user, no secret.
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ from livegate import frame
 NOBODY = bytes(16)
 """In place of a session, in a command's frame."""
 
-COMMAND_HEADER = frame.pack_header(frame.COMMAND, NOBODY, 0, 0, 0, 0, 0)
+COMMAND_HEADER = frame.pack_header(0, NOBODY, 0, 0, 0, 0, 0)
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Refusal(StrEnum):
     GONE = "this process has no such session (any more)"
     HAS_EDGE = "an edge holds it: that one ends it"
     NO_PEER = "no other worker has a free slot"
-    NO_HANDLE = "the Live API has given no handle for it: another worker could not go on with it"
+    NO_HANDLE = "it is not live yet, or the Live API gives no handles: no other worker could go on"
     NO_EDGE = "its edge is gone: it moves when its client comes back"
     UNDER_WAY = "it is being handed over already"
     DRAINS = "this worker hands over all that it has already"
