@@ -401,4 +401,6 @@ async def test_retire_takes_mailbox_and_heartbeat_away(state: str, tmp_path: Pat
             await a.ready()
             assert await client.exists(a.mailbox, keys.heartbeat(a.mailbox)) == 2
             await a.bus.retire()
+            async with asyncio.timeout(5):
+                await a.bus._beat()  # for good
             assert await client.exists(keys.heartbeat(a.mailbox)) == 0

@@ -198,6 +198,7 @@ class ModelBus(Bus):
         self._handler: Exchange = handler
         self._count = 0
         self._generation = 0
+        self._retired = False
         self._last = b"0"
         self._peers: dict[bytes, Peer] = {}
         self._read_before: deque[Outgoing] = deque(maxlen=20)

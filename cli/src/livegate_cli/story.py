@@ -30,10 +30,11 @@ COLOURS = {
 
 def line(event: Event, *, at: bool = False) -> str:
     """One event; `at`: with the time at which it was heard here."""
+    colour = COLOURS.get(event.state)
     words = [
         f"{dt.datetime.now().astimezone():%H:%M:%S}" if at else "",
         event.session[:SHORT] or f"worker {event.worker[:SHORT]}",
-        click.style(event.state, fg=COLOURS.get(event.state)),
+        click.style(event.state, fg=colour) if colour else event.state,
         *_details(event),
     ]
     return "  ".join(filter(None, words))

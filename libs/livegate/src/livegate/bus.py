@@ -111,6 +111,7 @@ class Bus:
         self._writer: Pipe | None = None
         self._reader: Pipe | None = None
         self._flushes = False
+        self._retired = False
         self._count = 0
         self._generation = 0
         self._last = self._asked = b"0"
@@ -176,7 +177,8 @@ class Bus:
             await self._pool.disconnect()
 
     async def retire(self) -> None:
-        """Take the own mailbox and heartbeat away at an orderly end."""
+        """Take the own mailbox and heartbeat away at an orderly end, for good."""
+        self._retired = True
         try:
             async with asyncio.timeout(RETIRE_S):
                 await self.redis.delete(self.mailbox, keys.heartbeat(self.mailbox))
@@ -284,7 +286,7 @@ class Bus:
 
     async def _beat(self) -> None:
         loop = self.loop
-        while True:
+        while not self._retired:
             begun = loop.time()
             try:
                 async with asyncio.timeout(WATCHDOG_S):
