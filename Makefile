@@ -1,5 +1,5 @@
 # livegate: `make run` starts everything on this machine; `make help` lists the rest.
-.PHONY: help run test screenshots test-manifests test-containers chaos soak attack bench check format metrics-page lock clean
+.PHONY: help run test screenshots test-manifests test-containers chaos soak attack alerts bench check format metrics-page monitoring lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,11 @@ attack: ## what must not be let in, or harm others, tried over real sockets, ten
 	@scripts/install dev
 	@.venv/bin/python -m tests.attack
 
+alerts: ## every alert provoked for real and seen to fire, five minutes (ONLY=alert,alert)
+	@scripts/install dev
+	@scripts/test-tools
+	@.venv/bin/python -m tests.monitoring
+
 bench: ## what livegate costs beside other ways, 25 minutes (ONLY=part,part SESSIONS= CHUNK_MS=40 VIDEO=1 QUICK=1 DRAW=1)
 	@scripts/install dev
 	@scripts/bench-tools
@@ -66,6 +71,10 @@ format: ## rewrite what `make check` would complain about, where a tool can
 metrics-page: ## write docs/metrics.md again from what the code declares
 	@scripts/install dev
 	@.venv/bin/python scripts/metrics-page > docs/metrics.md
+
+monitoring: ## write the dashboards and Google's copy of the alerts again
+	@scripts/install dev
+	@.venv/bin/python scripts/monitoring
 
 lock: ## make every lock again from the pyproject files
 	@scripts/install dev

@@ -17,7 +17,7 @@ from tests.manifests.kustomize import (
     overlay,
     workloads,
 )
-from tests.manifests.schemas import POD_MONITORING, TYPES, schema_problems, type_problems
+from tests.manifests.schemas import POD_MONITORING, RULES, TYPES, schema_problems, type_problems
 
 CHECKOV = ROOT / ".venv" / "checkov" / "bin" / "checkov"
 SKIPPED = {
@@ -37,7 +37,7 @@ def test_schemas(name: str, tmp_path: Path) -> None:
 def test_every_custom_resource_is_checked() -> None:
     builtin = {"v1", "apps/v1", "policy/v1", "networking.k8s.io/v1", "autoscaling/v2"}
     custom = {item["kind"] for item in overlay("gke") if item["apiVersion"] not in builtin}
-    assert custom == {*TYPES, "PodMonitoring"}
+    assert custom == {*TYPES, "PodMonitoring", "Rules"}
 
 
 def test_unknown_fields_are_seen(tmp_path: Path) -> None:
@@ -58,6 +58,15 @@ def test_pod_monitoring_has_known_fields() -> None:
     assert set(spec) == set(POD_MONITORING)
     assert set(spec["selector"]) == POD_MONITORING["selector"]
     assert all(set(endpoint) == POD_MONITORING["endpoints"] for endpoint in spec["endpoints"])
+
+
+def test_rules_have_known_fields() -> None:
+    (rules,) = of_kind(overlay("gke"), "Rules")
+    of_group, of_rule = RULES
+    assert rules["apiVersion"] == "monitoring.googleapis.com/v1"
+    assert set(rules["spec"]) == {"groups"}
+    assert all(set(group) == of_group for group in rules["spec"]["groups"])
+    assert all(set(rule) <= of_rule for group in rules["spec"]["groups"] for rule in group["rules"])
 
 
 def test_checkov(tmp_path: Path) -> None:
