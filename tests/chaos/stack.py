@@ -31,11 +31,15 @@ KEYS = {
 
 
 class Service:
-    """A program that can be started again. Its output is kept in `folder`."""
+    """A program that can be started again. Its output is kept in `folder`.
+
+    `admin`: host and port for operators; Redis has none.
+    """
 
     def __init__(self, program: plan.Program, folder: Path, health: str) -> None:
         self.name = program.name
         self.health = health
+        self.admin = f"127.0.0.1:{program.env['ADMIN_PORT']}" if "ADMIN_PORT" in program.env else ""
         self._program = program
         self._log = folder / f"{program.name}.log"
         self._process: asyncio.subprocess.Process | None = None

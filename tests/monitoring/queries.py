@@ -1,5 +1,6 @@
 """Which metrics, labels and values a PromQL expression names, and which of them there are."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,9 +40,12 @@ class Known:
     values: dict[str, set[str]]
 
 
+@functools.cache
 def rules() -> list[dict[str, Any]]:
     """Every rule of every group."""
-    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
+    groups = [
+        group for path in RULES for group in yaml.load(path.read_text(), yaml.CSafeLoader)["groups"]
+    ]
     return [rule for group in groups for rule in group["rules"]]
 
 
@@ -55,6 +59,7 @@ def records() -> list[dict[str, Any]]:
     return [rule for rule in rules() if "record" in rule]
 
 
+@functools.cache
 def declared() -> dict[str, Known]:
     """Every series by its name."""
     found: dict[str, Known] = {}
