@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from livegate_cli.conversation import Conversation, Ended, Gateway, Message, RefusedError
+from livegate_cli.conversation import (
+    Conversation,
+    Ended,
+    Gateway,
+    Message,
+    RefusedError,
+    unreachable,
+)
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -173,6 +180,12 @@ async def test_a_gateway_that_is_not_there_is_named() -> None:
     nowhere = Gateway(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(RefusedError, match="--url"):
         await Conversation(nowhere, SETUP, lambda *_: None).run()
+
+
+def test_a_certificate_of_ones_own_is_a_setting() -> None:
+    error = OSError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate")
+    assert "SSL_CERT_FILE" in unreachable("https://a", error)
+    assert "--url" in unreachable("https://a", OSError("refused"))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,16 @@ class RefusedError(Exception):
     """The gateway can't be reached or takes no such client; the text says what to change."""
 
 
+def unreachable(url: str, error: Exception) -> str:
+    """That there is no way to a gateway, and what to change."""
+    what = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in what:
+        fix = "name its authority's certificate with SSL_CERT_FILE"
+    else:
+        fix = "start it, or name it with --url"
+    return f"no livegate answers at {url} ({what}): {fix}"
+
+
 @dataclass(frozen=True)
 class Gateway:
     """Where livegate is: its page's address (`http(s)://`), and an API key if it asks for one.
@@ -170,10 +180,7 @@ class Gateway:
             text = error.response.body.decode(errors="replace").strip()[:200]
             raise RefusedError(f"{self.url} refuses ({status}): {text}") from None
         except (OSError, TimeoutError, ValueError, WebSocketException) as error:
-            what = str(error) or type(error).__name__
-            raise RefusedError(
-                f"{self.url} can't be reached ({what}): start it, or name it with --url"
-            ) from None
+            raise RefusedError(unreachable(self.url, error)) from None
 
 
 @dataclass

@@ -156,7 +156,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         **{f"session dropped, {why}": count for why, count in tally.dropped.items()},
         **{f"session not opened, {why}": count for why, count in tally.failed.items()},
     }
-    rows += [(f"  {what}", f"{count}") for what, count in lost.items() if count]
+    rows += [(f"  {count} times", what) for what, count in lost.items() if count]
     if report.lag_s > LAG_S:
         what = f"{report.lag_s:.2f} s late: what you see is this program, use more machines"
         rows.append(("this program was", what))

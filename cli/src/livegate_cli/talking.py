@@ -10,7 +10,7 @@ import click
 import httpx
 
 from livegate_cli import place
-from livegate_cli.conversation import Gateway
+from livegate_cli.conversation import Gateway, unreachable
 from livegate_cli.settings import environment
 
 TIMEOUT_S = 10.0
@@ -41,10 +41,7 @@ class Talk:
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            what = str(error) or type(error).__name__
-            raise FailedError(
-                f"no livegate answers at {url} ({what}): start it, or name it with --url"
-            ) from None
+            raise FailedError(unreachable(url, error)) from None
         return found
 
     def setup(self, config: dict[str, Any]) -> dict[str, Any]:
