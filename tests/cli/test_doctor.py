@@ -10,10 +10,12 @@ import pytest
 from cryptography.fernet import Fernet
 from livegate.dispatch import Dispatch, Report
 from livegate_cli import doctor, place
-from livegate_cli.doctor import Finding
+from livegate_cli.conversation import Gateway
+from livegate_cli.diagnosis import Finding
 from livegate_cli.main import main
 from redis.asyncio import Redis
 
+from tests.conftest import Gateway as Running
 from tests.support.processes import free_port, http_ok, python, running, until
 
 
@@ -21,6 +23,7 @@ async def examined(url: str, now: float | None = None) -> dict[str, Finding]:
     """What is found, but for what is in order."""
     settings = place.settings(url, {})
     found = await doctor.redis_and_workers(settings, time.time() if now is None else now)
+    found += await doctor.reports(settings)
     return {finding.check: finding for finding in found if finding.level != "ok"}
 
 
@@ -62,10 +65,10 @@ async def test_no_worker(redis_url: str) -> None:
 
 
 async def test_no_free_slot_and_an_upstream_that_refuses(admin: Redis, redis_url: str) -> None:
-    await Dispatch(admin).report("w", Report(free_slots=0, upstream="no route"))
+    await Dispatch(admin).report("w", Report(free_slots=0, upstream="no luck"))
     found = await examined(redis_url)
     assert "SLOTS" in found["workers"].fix
-    assert found["live-api"].found == "no route"
+    assert found["live-api"].found == "no luck"
 
 
 async def test_a_worker_without_a_broker(tmp_path: Path, redis_url: str) -> None:
@@ -91,8 +94,9 @@ async def test_a_broker_that_refuses(tmp_path: Path, redis_url: str, same_secret
     async with running("broker", *python("livegate_broker"), folder=tmp_path, env=env):
         await http_ok(f"http://127.0.0.1:{port}/healthz")
         found = await with_worker(tmp_path, redis_url, port)
-    assert "refused (5" in found.found if same_secret else "refused (401)" in found.found
-    assert "BROKER_SECRET_FILE" in found.fix
+    told = ("refused (503)", "network") if same_secret else ("refused (401)", "broker")
+    assert told[0] in found.found
+    assert found.check == told[1]
 
 
 async def with_worker(folder: Path, redis_url: str, broker_port: int) -> Finding:
@@ -105,15 +109,17 @@ async def with_worker(folder: Path, redis_url: str, broker_port: int) -> Finding
         "BROKER_URL": f"http://127.0.0.1:{broker_port}",
         "BROKER_SECRET_FILE": str(folder / "secret"),
     }
-    found: dict[str, Finding] = {}
+    found: list[Finding] = []
 
     async def says() -> bool:
-        found.update(await examined(redis_url))
-        return "broker" in found and "not asked yet" not in found["broker"].found
+        found.clear()
+        found.extend(await doctor.reports(place.settings(redis_url, {})))
+        return bool(found) and not any("not asked yet" in each.found for each in found)
 
     async with running("worker", *python("livegate_worker"), folder=folder, env=env):
         await until(says, "the worker has asked the broker")
-    return found["broker"]
+    [finding] = found
+    return finding
 
 
 def test_an_unknown_model() -> None:
@@ -150,6 +156,49 @@ async def test_a_ledger_that_forgets(admin: Redis, redis_url: str) -> None:
     assert "LEDGER_URL" in finding.fix
     await admin.config_set("save", "60 1")
     assert (await doctor.ledger(settings)).level == "ok"
+
+
+async def test_what_a_session_found_is_told_once(
+    admin: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker says the same by itself, and whole; a session is not tried where none can open."""
+    short = Finding("credentials", "failed", "HTTP 4", "short")
+    fine = Finding("edge", "ok", "it is ready")
+
+    async def session(*_: object) -> list[Finding]:
+        return [short]
+
+    async def ready(_: str) -> Finding:
+        return fine
+
+    monkeypatch.setattr("livegate_cli.doctor.trying.session", session)
+    monkeypatch.setattr(doctor, "gateway", ready)
+    settings = place.settings(redis_url, {})
+
+    async def found(*, with_session: bool) -> list[Finding]:
+        gateways = [Gateway("http://a")]
+        every = await doctor.examine(settings, gateways, {}, with_session=with_session)
+        return [finding for finding in every if finding.check in ("credentials", "live-api")]
+
+    assert not any(finding == short for finding in await found(with_session=True)), "no worker"
+    await Dispatch(admin).report("w", Report(free_slots=4))
+    assert await found(with_session=True) == [short]
+    assert [finding.level for finding in await found(with_session=False)] == ["ok"]
+    await Dispatch(admin).report("w", Report(free_slots=4, upstream="HTTP 401 in full"))
+    [finding] = await found(with_session=True)
+    assert finding.found == "HTTP 401 in full"
+
+
+def test_a_session_opens_in_a_run(
+    gateway: Running, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_DIR", str(gateway.ca.parents[1]))
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", "--url", gateway.http, "--json"])
+    findings = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["session"]["level"] == "ok"
+    assert "live-api" not in findings
+    assert caught.value.code == 0
 
 
 async def test_the_command(

@@ -42,9 +42,15 @@ class Asker:
     """One client. Use `asking` to get one that runs."""
 
     def __init__(
-        self, gateway: Gateway, setup: dict[str, Any], chunk_ms: int, *, keeps_audio: bool
+        self,
+        gateway: Gateway,
+        setup: dict[str, Any],
+        chunk_ms: int,
+        *,
+        keeps_audio: bool,
+        token: str = "",
     ) -> None:
-        self.conversation = Conversation(gateway, setup, self._heard)
+        self.conversation = Conversation(gateway, setup, self._heard, token)
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         """The session's end, or its RefusedError."""
 
@@ -184,9 +190,10 @@ async def asking(
     chunk_ms: int = 100,
     microphone: bool = True,
     keeps_audio: bool = False,
+    token: str = "",
 ) -> AsyncIterator[Asker]:
-    """Somebody whose session begins now and ends with the block."""
-    asker = Asker(gateway, setup, chunk_ms, keeps_audio=keeps_audio)
+    """Somebody whose session begins now, or goes on by its token, and ends with the block."""
+    asker = Asker(gateway, setup, chunk_ms, keeps_audio=keeps_audio, token=token)
     running = asyncio.create_task(asker.run())
     tasks = [running]
     if microphone:

@@ -98,7 +98,14 @@ _decoder = msgspec.json.Decoder(Message)
 
 
 class RefusedError(Exception):
-    """The gateway can't be reached or takes no such client; the text says what to change."""
+    """The gateway can't be reached or takes no such client; the text says what to change.
+
+    `status`: the HTTP status that it answered with.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def unreachable(url: str, error: Exception) -> str:
@@ -175,10 +182,11 @@ class Gateway:
             if status in (401, 403):
                 raise RefusedError(
                     f"{self.url} asks who you are ({status}): put an API key into"
-                    " LIVEGATE_API_KEY (`livegate keys issue`)"
+                    " LIVEGATE_API_KEY (`livegate keys issue`)",
+                    status,
                 ) from None
             text = error.response.body.decode(errors="replace").strip()[:200]
-            raise RefusedError(f"{self.url} refuses ({status}): {text}") from None
+            raise RefusedError(f"{self.url} refuses ({status}): {text}", status) from None
         except (OSError, TimeoutError, ValueError, WebSocketException) as error:
             raise RefusedError(unreachable(self.url, error)) from None
 
@@ -217,7 +225,8 @@ class _Said(NamedTuple):
 class Conversation:
     """One session. `run()` beside everything else; `hear` gets each message of the Live API's.
 
-    `hear(message, now)`: `now` is the loop's time (s) of its arrival.
+    `hear(message, now)`: `now` is the loop's time (s) of its arrival. `token`: that of a session to
+    go on with.
     """
 
     def __init__(
@@ -225,11 +234,18 @@ class Conversation:
         gateway: Gateway,
         setup: dict[str, Any],
         hear: Callable[[Message, float], None],
+        token: str = "",
     ) -> None:
         self.live = asyncio.Event()
         self.counts = Counts()
         self.told: Callable[[dict[str, Any]], None] = lambda _: None
         """Gets the gateway's notices."""
+
+        self.token = token
+        """The newest: what another connection, to any edge, goes on with."""
+
+        self.session = ""
+        """The session's name."""
 
         self._gateway = gateway
         self._setup = setup
@@ -242,7 +258,6 @@ class Conversation:
         self._may_send = asyncio.Event()
         self._ack_now = asyncio.Event()
         self._heard = self._acked = self._unacked_bytes = 0
-        self._token = ""
         self._marks = 0
         self._was_live = self._ends = False
         self._socket: ClientConnection | None = None
@@ -299,7 +314,7 @@ class Conversation:
 
     def _begin_anew(self) -> None:
         self.counts.began_anew += 1
-        self._token = ""
+        self.token = ""
         self._waiting.clear()
         self._sent.clear()
         self._next = self._expected = 1
@@ -337,9 +352,9 @@ class Conversation:
 
     def _first(self) -> str:
         first: dict[str, Any] = {"setup": self._setup}
-        if self._token:
+        if self.token:
             self._acked = self._heard
-            first["livegate"] = {"token": self._token, "ack": self._heard}
+            first["livegate"] = {"token": self.token, "ack": self._heard}
         return json.dumps(first)
 
     def _take(self, message: Message, size: int) -> None:
@@ -355,7 +370,8 @@ class Conversation:
         self._hear(message, self._loop.time())
 
     def _notice(self, notice: dict[str, Any]) -> None:
-        self._token = notice.get("token", self._token)
+        self.token = notice.get("token", self.token)
+        self.session = notice.get("session", self.session)
         if "next" in notice:
             self._heard = notice["next"] - 1
         if "recovered" in notice:

@@ -1,7 +1,7 @@
 """`livegate doctor`: what is wrong with a setup, and which setting to change.
 
-The token broker and the Live API are judged by what the workers last saw of them: no token reaches
-the command line.
+Token broker and Live API are judged by a session that is opened through the gateway, and by what
+the workers last saw of them: no token of theirs reaches the command line.
 """
 
 import base64
@@ -9,8 +9,9 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import click
 import httpx
@@ -20,23 +21,15 @@ from livegate.settings import LedgerSettings
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
-from livegate_cli import place, registry
+from livegate_cli import diagnosis, place, registry, talking, trying
+from livegate_cli.conversation import Gateway
+from livegate_cli.diagnosis import Finding, Level
 from livegate_cli.settings import environment
 
 SKEW_S = 5.0
 TIMEOUT_S = 3.0
 KEY_BYTES = 32
-Level = Literal["ok", "warning", "failed"]
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
-
-
-class Finding(NamedTuple):
-    """What a check found, and for anything but ok what to do."""
-
-    check: str
-    level: Level
-    found: str
-    fix: str = ""
 
 
 def model_and_location(environ: dict[str, str]) -> list[Finding]:
@@ -79,11 +72,9 @@ def seal_keys(environ: dict[str, str]) -> Finding:
 
 
 async def redis_and_workers(settings: LedgerSettings, now: float) -> list[Finding]:
-    """Redis, its policy and clock (against `now`), and what the workers say. Never raises."""
+    """Redis, its policy and clock (against `now`), and the workers' slots. Never raises."""
     try:
-        async with Redis.from_url(
-            settings.redis, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
-        ) as redis:
+        async with _redis(settings) as redis:
             return await _look(redis, now)
     except AuthenticationError:
         fix = "put the password into REDIS_URL, or its file into REDIS_PASSWORD_FILE"
@@ -91,6 +82,26 @@ async def redis_and_workers(settings: LedgerSettings, now: float) -> list[Findin
     except (RedisError, OSError, TimeoutError) as error:
         found = f"it does not answer ({type(error).__name__})"
         return [Finding("redis", "failed", found, "start it, or change REDIS_URL (--redis-url)")]
+
+
+async def reports(settings: LedgerSettings) -> list[Finding]:
+    """What the workers last saw go wrong with token broker and Live API. Never raises."""
+    try:
+        async with _redis(settings) as redis:
+            rows = await registry.workers(redis)
+    except (RedisError, OSError, TimeoutError):
+        return []  # `redis_and_workers` has told
+    return [
+        diagnosis.of_text(problem, check)
+        for check, name in (("broker", "broker"), ("live-api", "upstream"))
+        for problem in sorted({row[name] for row in rows if row[name]})
+    ]
+
+
+def _redis(settings: LedgerSettings) -> Redis:
+    return Redis.from_url(
+        settings.redis, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+    )
 
 
 async def _look(redis: Redis, now: float) -> list[Finding]:
@@ -104,31 +115,18 @@ async def _look(redis: Redis, now: float) -> list[Finding]:
     level = "ok" if math.fabs(skew) < SKEW_S else "failed"
     fix = "set this machine's clock or Redis' machine's (NTP): Google refuses tokens of wrong times"
     findings.append(Finding("clock", level, f"{skew:+.1f} s against Redis", fix))
-    return findings + _of_workers(await registry.workers(redis), *await registry.queue(redis))
+    rows, (waiting, age_s) = await registry.workers(redis), await registry.queue(redis)
+    return [*findings, _of_workers(rows, waiting, age_s)]
 
 
-def _of_workers(workers: list[dict[str, Any]], waiting: int, age_s: float) -> list[Finding]:
-    takers = [row for row in workers if row["state"] == "takes sessions"]
+def _of_workers(rows: list[dict[str, Any]], waiting: int, age_s: float) -> Finding:
+    takers = [row for row in rows if row["state"] == "takes sessions"]
     if not takers:
         fix = "start a session worker with this REDIS_URL; its log says what it waits for"
-        return [Finding("workers", "failed", "no session worker is running", fix)]
+        return Finding("workers", "failed", "no session worker is running", fix)
     free = sum(row["free_slots"] for row in takers)
-    fix = "more workers, or higher SLOTS"
     found = f"{len(takers)} with {free} free slots; {waiting} sessions wait, {age_s:.0f} s at most"
-    findings = [Finding("workers", "ok" if free else "failed", found, fix)]
-    for check, name, fix in (
-        ("broker", "broker", "the worker's BROKER_URL and BROKER_SECRET_FILE; the broker's log"),
-        (
-            "live-api",
-            "upstream",
-            "LIVE_UPSTREAM, GOOGLE_CLOUD_PROJECT, the account's role, network",
-        ),
-    ):
-        problems = sorted({row[name] for row in takers if row[name]})
-        if not problems:
-            findings.append(Finding(check, "ok", "the workers report no problem"))
-        findings += [Finding(check, "failed", problem, fix) for problem in problems]
-    return findings
+    return Finding("workers", "ok" if free else "failed", found, "more workers, or higher SLOTS")
 
 
 async def ledger(settings: LedgerSettings) -> Finding:
@@ -158,25 +156,62 @@ async def gateway(url: str) -> Finding:
     return Finding("edge", "failed", found, "the edge's log names what it waits for")
 
 
-async def _examine(settings: LedgerSettings, url: str, environ: dict[str, str]) -> list[Finding]:
-    return [
+async def examine(
+    settings: LedgerSettings,
+    gateways: Sequence[Gateway],
+    environ: dict[str, str],
+    *,
+    with_session: bool,
+) -> list[Finding]:
+    """Everything. A session is tried where the rest lets one hope."""
+    findings = [
         *model_and_location(environ),
         seal_keys(environ),
         *await redis_and_workers(settings, time.time()),
         await ledger(settings),
-        await gateway(url),
+        *[await gateway(each.url) for each in gateways],
     ]
+    tried = []
+    if with_session and not any(_rules_out(finding) for finding in findings):
+        talk = talking.Talk(gateways[0], model="", voice="")
+        tried = await trying.session(talk, gateways[1:])
+    told = await reports(settings)  # after the session: the workers may have learnt from it
+    checks = {finding.check for finding in told}
+    findings += [finding for finding in tried if finding.check not in checks]
+    if not tried and not told:
+        told = [Finding("live-api", "ok", "the workers report no problem")]
+    return findings + told
+
+
+def _rules_out(finding: Finding) -> bool:
+    return finding.level == "failed" and finding.check in ("workers", "edge")
 
 
 @click.command("doctor")
-@click.option("--url", metavar="URL", help="The gateway; default: PORT here, or the run here.")
+@click.option(
+    "--url",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help="The gateway; again for further edges of it. Default: PORT here, or the run here.",
+)
+@talking.key_option
+@click.option("--session/--no-session", default=True, help="Open a session; nothing is said.")
 @place.redis_url_option
 @place.json_option
-def command(url: str | None, redis_url: str | None, as_json: bool) -> None:  # noqa: FBT001, click's flag
+def command(
+    urls: tuple[str, ...],
+    api_key_file: Path | None,
+    session: bool,  # noqa: FBT001, click's flag
+    redis_url: str | None,
+    as_json: bool,  # noqa: FBT001, click's flag
+) -> None:
     """Find what is wrong, and name the setting to change. Exits with 1 if a session can't work."""
     environ = environment(Path.cwd())
-    url = url or place.gateway(environ)
-    findings = place.ask(_examine(place.settings(redis_url), url, environ))
+    key = talking.key(environ, api_key_file)
+    gateways = [Gateway(url, key) for url in urls or (place.gateway(environ),)]
+    settings = place.settings(redis_url)
+    findings = place.ask(examine(settings, gateways, environ, with_session=session))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
     else:

@@ -1,7 +1,7 @@
 """What the commands that talk have in common: which gateway, who one is, which model and voice."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,15 +58,29 @@ class Talk:
         }
 
 
+def key(environ: Mapping[str, str], file: Path | None) -> str:
+    """The API key in `--api-key-file`, else the environment's. Exits with 2 if it can't be read."""
+    if file is None:
+        return environ.get(KEY, "")
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise click.BadParameter(f"{file}: {why}", param_hint="--api-key-file") from None
+
+
+key_option = click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    help=f"Holds an API key of the gateway's; else {KEY}.",
+)
+
+
 def options(command: F) -> Callable[..., object]:
     """`--url`, `--api-key-file`, `--model` and `--voice`, as the argument `talk`."""
 
     @click.option("--url", metavar="URL", help="The gateway; default: PORT here, or the run here.")
-    @click.option(
-        "--api-key-file",
-        type=click.Path(path_type=Path),
-        help=f"Holds an API key of the gateway's; else {KEY}.",
-    )
+    @key_option
     @click.option("--model", default="", help="Default: the gateway's.")
     @click.option("--voice", default="", help="Default: the gateway's.")
     @functools.wraps(command)
@@ -74,16 +88,7 @@ def options(command: F) -> Callable[..., object]:
         *, url: str | None, api_key_file: Path | None, model: str, voice: str, **others: object
     ) -> object:
         environ = environment(Path.cwd())
-        key = environ.get(KEY, "")
-        if api_key_file is not None:
-            try:
-                key = api_key_file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is no text"
-                raise click.BadParameter(
-                    f"{api_key_file}: {why}", param_hint="--api-key-file"
-                ) from None
-        gateway = Gateway(url or place.gateway(environ), key)
+        gateway = Gateway(url or place.gateway(environ), key(environ, api_key_file))
         return command(talk=Talk(gateway, model, voice), **others)
 
     return with_talk
