@@ -182,13 +182,18 @@ def _planned(
     ports = free_ports(workers)
     page_ports = [port or free_port(), *(free_port() for _ in range(edges - 1))]
     settings = RunSettings(
-        port=page_ports[0], workers=workers, live_upstream="simulator", run_dir=folder
+        port=page_ports[0],
+        workers=workers,
+        live_upstream="simulator",
+        run_dir=folder,
+        ledger_url=f"redis://127.0.0.1:{ports.redis}/0",
     )
     environ = {
         **os.environ,
         **KEYS,
         "FRONTEND_DIR": str(FRONTEND),
         "LOG_FORMAT": "json",
+        "LEDGER_URL": f"redis://127.0.0.1:{ports.redis}/0",
         **env,
     }
     *others, edge = plan.programs(settings, environ, ports, prepare(settings))

@@ -4,7 +4,17 @@ import os
 
 import pytest
 
-OURS = ("LIVE_UPSTREAM", "PORT", "HOST", "WORKERS", "REDIS_URL", "TLS", "TLS_PORT", "RUN_DIR")
+OURS = (
+    "LIVE_UPSTREAM",
+    "PORT",
+    "HOST",
+    "WORKERS",
+    "REDIS_URL",
+    "LEDGER_URL",
+    "TLS",
+    "TLS_PORT",
+    "RUN_DIR",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -26,10 +26,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, 
     return runs
 
 
+@pytest.mark.parametrize("ports", [{"redis": 4321}, {"redis": 1, "ledger": 4321}])
 def test_the_redis_of_the_run(
-    tmp_path: Path, started: list[tuple[list[str], dict[str, str]]]
+    tmp_path: Path, started: list[tuple[list[str], dict[str, str]]], ports: dict[str, int]
 ) -> None:
-    (tmp_path / "ports.json").write_text(json.dumps({"redis": 4321}))
+    (tmp_path / "ports.json").write_text(json.dumps(ports))
     environ = {"RUN_DIR": str(tmp_path)}
     assert keys(["issue", "me"], RunSettings.load(environ), environ) == 7
     [(command, env)] = started

@@ -30,6 +30,14 @@ def test_the_password_and_the_ledger(tmp_path: Path) -> None:
     assert (settings.redis, settings.ledger) == ("redis://:hidden@a/0", "redis://:hidden@b/0")
 
 
+def test_the_ledger_of_the_run_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "ports.json").write_text(json.dumps({"redis": 4321, "ledger": 4322}))
+    run = {"RUN_DIR": str(tmp_path)}
+    assert place.settings(None, run).ledger == "redis://127.0.0.1:4322/0"
+    assert place.settings(None, run | {"LEDGER_URL": "redis://set/0"}).ledger == "redis://set/0"
+    assert place.settings("redis://flag/0", run).ledger == "redis://flag/0"
+
+
 def test_nothing_to_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         place.settings(None, {"RUN_DIR": str(tmp_path)})

@@ -7,7 +7,7 @@ import pytest
 from livegate_cli.plan import Files, Ports, Program, programs, shell
 from livegate_cli.settings import RunSettings
 
-PORTS = Ports(1, 2, 3, 4, 5, 6, (7, 8))
+PORTS = Ports(1, 2, 3, 4, 5, 6, 7, (8, 9))
 FILES = Files(
     Path("/run/secret"), Path("/run/seal-keys"), Path("/run/account.json"), Path("/run/api-key")
 )
@@ -39,9 +39,9 @@ def test_which_programs(upstream: str, names: list[str]) -> None:
 def test_ports_and_addresses_fit_together() -> None:
     planned = plan(PORT="8123")
     assert planned["edge"].env["PORT"] == "8123"
-    assert planned["edge"].env["ADMIN_PORT"] == "6"
-    assert planned["worker-1"].env["ADMIN_PORT"] == "7"
-    assert planned["worker-2"].env["ADMIN_PORT"] == "8"
+    assert planned["edge"].env["ADMIN_PORT"] == "7"
+    assert planned["worker-1"].env["ADMIN_PORT"] == "8"
+    assert planned["worker-2"].env["ADMIN_PORT"] == "9"
     worker = planned["worker-1"].env
     assert worker["TOOLS_DIR"] == "tools"
     assert "TOOLS_DIR" not in planned["edge"].env
@@ -65,8 +65,15 @@ def test_all_share_one_redis_and_one_secret() -> None:
     assert {program.env["BROKER_SECRET_FILE"] for program in planned} == {"/run/secret"}
 
 
+def test_what_must_last_is_in_a_redis_of_the_runs_own() -> None:
+    assert {program.env["LEDGER_URL"] for program in plan().values()} == {"redis://127.0.0.1:2/0"}
+    with_ledger = plan(LEDGER_URL="redis://mine/1").values()
+    assert {program.env["LEDGER_URL"] for program in with_ledger} == {"redis://mine/1"}
+
+
 def test_a_redis_of_the_operators() -> None:
     planned = plan(REDIS_URL="rediss://:pw@host:6380/2").values()
+    assert not any("LEDGER_URL" in program.env for program in planned)
     assert {program.env["REDIS_URL"] for program in planned} == {"rediss://:pw@host:6380/2"}
 
 

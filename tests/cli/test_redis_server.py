@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from livegate_cli import redis_server
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 
-from tests.support.processes import redis
+from tests.support.processes import free_port, redis, running
 
 
 @pytest.fixture
@@ -56,3 +58,14 @@ async def test_it_keeps_nothing_and_evicts_nothing(tmp_path: Path) -> None:
             "dir": str(tmp_path),
         }.items():
             assert (await admin.config_get(name))[name] == value
+
+
+async def test_what_must_last_is_there_again(tmp_path: Path) -> None:
+    port = free_port()
+    command = redis_server.command(port, directory=tmp_path, lasts=True)
+    for before in (b"", b"kept"):
+        async with running("ledger", *command, folder=tmp_path):
+            url = f"redis://127.0.0.1:{port}/0"
+            async with Redis.from_url(url, retry=Retry(ConstantBackoff(0.05), 200)) as client:
+                assert (await client.get("what") or b"") == before
+                await client.set("what", "kept")

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -33,11 +34,13 @@ def test_a_whole_run_in_a_hostile_environment(tmp_path: Path) -> None:
     with child(tmp_path, *COMMAND, env=env) as run:
         run.says("livegate is ready: ")
         assert "the simulator answers" in run.text
+        assert "warning" not in run.text
         assert run.text.endswith(f"livegate is ready: http://localhost:{port}")
         folder = tmp_path / ".run"
         ports = json.loads((folder / "ports.json").read_text())
         assert len(ports["workers"]) == 1, "WORKERS of .env"
-        listening = {ports["redis"], ports["edge_admin"], ports["broker"], ports["workers"][0]}
+        names = ("redis", "ledger", "edge_admin", "broker")
+        listening = {*(ports[name] for name in names), *ports["workers"]}
         for number in (port, *listening):
             with socket.create_connection(("127.0.0.1", number), timeout=5):
                 pass
@@ -66,13 +69,42 @@ def test_redis_that_dies_is_said_and_a_worker_that_dies_ends_all(tmp_path: Path)
     with child(tmp_path, *COMMAND, env=env) as run:
         run.says("livegate is ready: ")
         assert "the workers talk to ws://127.0.0.1:9" in run.text
-        os.kill(run.pid("-server 127.0.0.1:"), signal.SIGKILL)
+        port = json.loads((tmp_path / ".run" / "ports.json").read_text())["redis"]
+        os.kill(run.pid(f"-server 127.0.0.1:{port}"), signal.SIGKILL)
         run.says("livegate: Redis ended by itself (exit code -9), see ")
         run.says("Redis does not answer")
         assert run.process.poll() is None, "Redis may come back"
         os.kill(run.pid("-m livegate_worker"), signal.SIGKILL)
         assert run.ends() not in (0, None)
         assert "worker-1 stopped (rc=-9)" in run.text
+
+
+def test_what_must_last_outlives_a_run_and_is_that_runs_alone(tmp_path: Path) -> None:
+    port = free_port()
+    env = {
+        "PORT": str(port),
+        "LIVE_UPSTREAM": "ws://127.0.0.1:9",
+        "WORKERS": "1",
+        "AUTH_MODES": "api-key",
+    }
+    with child(tmp_path, *COMMAND, env=env) as run:
+        run.says("livegate is ready: ")
+        issue = subprocess.run(
+            [*COMMAND[:-1], "keys", "issue", "me"], cwd=tmp_path, capture_output=True, check=True
+        )
+        assert b"no persistence" not in issue.stderr
+        second = livegate(tmp_path)
+        assert second.returncode == 2
+        assert "another run uses .run/ledger" in second.stderr
+        assert "RUN_DIR" in second.stderr
+        run.process.send_signal(signal.SIGTERM)
+        assert run.ends() == 0
+    with child(tmp_path, *COMMAND, env=env) as run:
+        run.says("livegate is ready: ")
+        url = f"http://127.0.0.1:{port}/api/me"
+        headers = {"x-goog-api-key": issue.stdout.decode().split()[-1]}
+        assert httpx.get(url, headers=headers, trust_env=False).json()["signed_in"] is True
+        assert httpx.get(url, trust_env=False).json()["signed_in"] is False
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
@@ -110,7 +142,7 @@ def test_free_ports_are_distinct() -> None:
     ports = free_ports(64)
     every = [*ports.workers, *(value for value in vars(ports).values() if isinstance(value, int))]
     assert len(ports.workers) == 64
-    assert len(set(every)) == len(every) == 70
+    assert len(set(every)) == len(every) == 71
 
 
 def test_prepare_makes_a_new_secret_each_time_and_no_stale_account(tmp_path: Path) -> None:
@@ -175,7 +207,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *given: httpx.Response | Exception)
     monkeypatch.setattr(httpx, "get", get)
 
 
-PORTS = Ports(1, 2, 3, 4, 5, 6, (7,))
+PORTS = Ports(1, 2, 3, 4, 5, 6, 7, (8,))
 
 
 def test_what_is_missing_is_said_while_it_waits(
@@ -202,6 +234,6 @@ def test_ready_with_tls_says_whom_to_trust(
     assert capsys.readouterr().out.splitlines() == [
         "livegate: https://localhost:8444; for the Python SDK:",
         f"export SSL_CERT_FILE={tmp_path}/tls/ca.pem",
-        "livegate: metrics at http://127.0.0.1:6/metrics (edge)",
+        "livegate: metrics at http://127.0.0.1:7/metrics (edge)",
         "livegate is ready: http://localhost:8000",
     ]

@@ -18,6 +18,6 @@ def keys(arguments: Sequence[str], settings: RunSettings, environ: Mapping[str, 
             ports = json.loads((settings.run_dir / "ports.json").read_text())
         except OSError:
             fail("nothing runs here: `livegate run` first, or set LEDGER_URL")
-        env["REDIS_URL"] = f"redis://127.0.0.1:{ports['redis']}/0"
+        env["REDIS_URL"] = f"redis://127.0.0.1:{ports.get('ledger', ports['redis'])}/0"
     command = [sys.executable, "-m", "livegate_edge.keys", *arguments]
     return subprocess.run(command, env=env, check=False).returncode

@@ -24,9 +24,11 @@ def settings(redis_url: str | None, environ: Mapping[str, str] | None = None) ->
     """Transport and ledger with their passwords. Exits with 2 if there is none to ask."""
     environ = environment(Path.cwd()) if environ is None else environ
     url = redis_url or environ.get("REDIS_URL") or of_run(environ)
+    ports = {} if redis_url or environ.get("REDIS_URL") else _ports(environ)
     names = ("ledger_url", "redis_password_file", "prices_file")
     values = {name: environ[name.upper()] for name in names if environ.get(name.upper())}
-    return LedgerSettings.model_validate(values | {"redis_url": url})
+    of_ledger = {"ledger_url": _loopback(ports["ledger"])} if "ledger" in ports else {}
+    return LedgerSettings.model_validate(of_ledger | values | {"redis_url": url})
 
 
 def of_run(environ: Mapping[str, str]) -> str:
@@ -34,13 +36,17 @@ def of_run(environ: Mapping[str, str]) -> str:
     ports = _ports(environ)
     if not ports:
         fail("nothing runs here: `livegate run` first, or set REDIS_URL (or --redis-url)")
-    return f"redis://127.0.0.1:{ports['redis']}/0"
+    return _loopback(ports["redis"])
 
 
 def gateway(environ: Mapping[str, str]) -> str:
     """The gateway's address: at PORT, else that of the run in this folder, else at 8000."""
     port = environ.get("PORT") or _ports(environ).get("page", 8000)
     return f"http://localhost:{port}"
+
+
+def _loopback(port: int) -> str:
+    return f"redis://127.0.0.1:{port}/0"
 
 
 def _ports(environ: Mapping[str, str]) -> dict[str, int]:

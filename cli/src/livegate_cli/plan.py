@@ -34,6 +34,7 @@ class Ports:
     """Loopback ports of the inner services."""
 
     redis: int
+    ledger: int
     simulator: int
     simulator_admin: int
     broker: int
@@ -77,8 +78,10 @@ def programs(
     with an API key.
     """
     simulated = settings.upstream == "simulator"
+    own_ledger = {"LEDGER_URL": f"redis://127.0.0.1:{ports.ledger}/0"}
     common = dict(environ) | {
         "REDIS_URL": settings.redis_url or f"redis://127.0.0.1:{ports.redis}/0",
+        **(own_ledger if settings.keeps_ledger else {}),
         "LIVE_UPSTREAM": settings.upstream,
         "BROKER_URL": f"http://127.0.0.1:{ports.broker}",
         "BROKER_SECRET_FILE": str(files.secret),

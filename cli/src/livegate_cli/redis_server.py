@@ -31,13 +31,16 @@ def find() -> Path:
     )
 
 
-def command(port: int, *, directory: Path) -> list[str]:
-    """How to start a transport Redis on loopback: nothing on disk, nothing evicted."""
+def command(port: int, *, directory: Path, lasts: bool = False) -> list[str]:
+    """How to start a Redis on loopback that evicts nothing: as a transport, with nothing on disk,
+    or one whose content `lasts`, written to disk every second.
+    """
     settings = {
         "bind": "127.0.0.1",
         "port": str(port),
         "save": "",
-        "appendonly": "no",
+        "appendonly": "yes" if lasts else "no",
+        "aof-use-rdb-preamble": "no",  # commands alone: Redis and Valkey read each other's
         "maxmemory-policy": "noeviction",
         "dir": str(directory),
         "loglevel": "warning",

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import secrets
 import socket
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from livegate.settings import fail
 
@@ -30,6 +32,9 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
     require_free(plan.LOOPBACK, settings.port, "PORT")
     if settings.tls:
         require_free(plan.LOOPBACK, settings.tls_port, "TLS_PORT")
+    ledger, lock = settings.run_dir / "ledger", None
+    if settings.keeps_ledger:
+        lock = claim(ledger)
     if settings.upstream == "vertex":
         print("livegate: the workers talk to Vertex AI")
     elif settings.upstream == "simulator":
@@ -39,6 +44,8 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
     ports = free_ports(settings.workers)
     files = prepare(settings)
     told = asdict(ports) | {"page": settings.port}
+    if lock is None:
+        del told["ledger"]
     (settings.run_dir / "ports.json").write_text(json.dumps(told))
     manager = Programs(plan.programs(settings, environ, ports, files))
     stopping = threading.Event()
@@ -46,6 +53,9 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
     with contextlib.ExitStack() as stack:
         if not settings.redis_url:
             stack.enter_context(embedded_redis(ports.redis, settings.run_dir, stopping))
+        if lock is not None:
+            stack.enter_context(lock)
+            stack.enter_context(embedded_redis(ports.ledger, ledger, stopping, lock))
         stack.enter_context(terminal.own_group())
         watcher.start()
         manager.loop()
@@ -56,15 +66,39 @@ def run(settings: RunSettings, environ: Mapping[str, str]) -> int:
     return manager.returncode or 1
 
 
+def claim(folder: Path) -> IO[bytes]:
+    """Make the ledger's folder and lock it: two servers would spoil each other's file. Exits with 2
+    if another run has it.
+    """
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(f"another run uses {folder}: stop it first, or choose another folder with RUN_DIR=…")
+    return lock
+
+
 @contextlib.contextmanager
-def embedded_redis(port: int, folder: Path, stopping: threading.Event) -> Iterator[None]:
-    """A Redis server that outlives the services by a moment, so that they can end in order."""
+def embedded_redis(
+    port: int, folder: Path, stopping: threading.Event, lock: IO[bytes] | None = None
+) -> Iterator[None]:
+    """A Redis server that outlives the services by a moment, so that they can end in order.
+
+    `lock`: of a folder where its content lasts; the server holds it, too.
+    """
     log = folder / "redis.log"
     try:
-        command = redis_server.command(port, directory=folder)
+        command = redis_server.command(port, directory=folder, lasts=lock is not None)
         with log.open("wb") as stream:
             server = subprocess.Popen(
-                command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, process_group=0
+                command,
+                stdout=stream,
+                stderr=stream,
+                stdin=subprocess.DEVNULL,
+                process_group=0,
+                pass_fds=(lock.fileno(),) if lock else (),
             )
     except (redis_server.NoRedisError, OSError) as error:
         fail(f"no Redis: {error}")
@@ -123,13 +157,20 @@ def free_ports(workers: int) -> plan.Ports:
     """Distinct loopback ports for the inner services."""
     with contextlib.ExitStack() as stack:
         found = []
-        for _ in range(6 + workers):
+        for _ in range(7 + workers):
             sock = stack.enter_context(socket.socket())
             sock.bind(("127.0.0.1", 0))
             found.append(sock.getsockname()[1])
-    redis, simulator, simulator_admin, broker, broker_admin, edge_admin, *others = found
+    redis, ledger, simulator, simulator_admin, broker, broker_admin, edge_admin, *others = found
     return plan.Ports(
-        redis, simulator, simulator_admin, broker, broker_admin, edge_admin, tuple(others)
+        redis,
+        ledger,
+        simulator,
+        simulator_admin,
+        broker,
+        broker_admin,
+        edge_admin,
+        tuple(others),
     )
 
 

@@ -18,6 +18,7 @@ class RunSettings(BaseModel):
     port: int = Field(8000, gt=0, le=65535)
     workers: int = Field(2, gt=0, le=64)
     redis_url: str = ""
+    ledger_url: str = ""
     live_upstream: str = ""
     google_application_credentials: str = ""
     credentials_dir: Path = Path("credentials")
@@ -38,6 +39,11 @@ class RunSettings(BaseModel):
                     for item in error.errors(include_input=False, include_url=False)
                 )
             )
+
+    @property
+    def keeps_ledger(self) -> bool:
+        """Whether the run has a Redis of its own for what must last."""
+        return not (self.redis_url or self.ledger_url)
 
     @property
     def upstream(self) -> str:
