@@ -6,10 +6,10 @@ value into one line on stderr that names the variable, and serves `--print-confi
 
 import sys
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -49,7 +49,50 @@ class ServiceSettings(BaseSettings):
         return settings
 
 
-class RedisSettings(ServiceSettings):
+Sampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
+
+
+class TraceSettings(ServiceSettings):
+    """What a service takes besides that has spans: OpenTelemetry's own names.
+
+    https://opentelemetry.io/docs/languages/sdk-configuration/
+    """
+
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        pattern="^(https?://[^/]+.*)?$",
+        description="a collector's base URL, http://host:4318; default: no traces",
+    )
+    otel_exporter_otlp_headers: SecretStr = Field(
+        SecretStr(""), description="for the collector: name=value, comma-separated"
+    )
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
+        "http/protobuf", description="the only one there is"
+    )
+    otel_service_name: str = Field("", description="default: livegate-edge and so on")
+    otel_traces_sampler: Sampler = Field(
+        "parentbased_always_on", description="the same for edges and workers"
+    )
+    otel_traces_sampler_arg: float = Field(
+        1, ge=0, le=1, description="the share of traces that traceidratio keeps"
+    )
+
+    @field_validator("otel_exporter_otlp_headers")
+    @classmethod
+    def _pairs(cls, value: SecretStr) -> SecretStr:
+        if all("=" in pair for pair in value.get_secret_value().split(",") if pair.strip()):
+            return value
+        raise ValueError("use name=value, comma-separated")
+
+
+class RedisSettings(TraceSettings):
     """What a service on the bus takes besides."""
 
     redis_url: SecretStr = Field(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from livegate import logs, serve
+from livegate import keys, logs, serve, traces
 from livegate.settings import fail
 
 from livegate_edge.app import create_app
@@ -17,6 +17,11 @@ async def main(settings: EdgeSettings) -> None:
     """Serve until SIGTERM, then drain."""
     gateway = Gateway(settings)
     stop = serve.stop_signal()
+    with traces.exporting(settings, "edge", keys.process_id(gateway.mailbox)):
+        await _serve(settings, gateway, stop)
+
+
+async def _serve(settings: EdgeSettings, gateway: Gateway, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         background = group.create_task(gateway.run())
         await serve.run(

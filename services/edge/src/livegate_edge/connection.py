@@ -36,6 +36,7 @@ from livegate_edge.outputs import (
 )
 from livegate_edge.session import EdgeSession
 from livegate_edge.tickets import Ticket, TicketError
+from livegate_edge.tracing import Spans
 from livegate_edge.users import User
 from livegate_edge.websocket import EXTENSION, Direct
 
@@ -96,6 +97,7 @@ class ClientConnection:
         self._begun_at = 0.0
         self._setup_at = 0.0
         self._since = time.time()
+        self._spans = Spans()
         self._events = SessionEvents(gateway.exchange)
 
     # exchange.Member
@@ -263,6 +265,8 @@ class ClientConnection:
         )
         if session is None:
             return
+        code = closing.code(livegate_v1=self._livegate_v1)
+        self._spans.left(session.link.session, session.link.epoch, session.record, closing, code)
         self._part(closing, away=self._closing is None or closing.name in AWAY_CLOSES)
         if session.away:
             self._downlink.clear()
@@ -347,6 +351,7 @@ class ClientConnection:
         await self._begin(session_id)
         self._session = self._new_session(session_id, setup, told.tools)
         metrics.EDGE_SESSIONS.inc()
+        self._spans.has(self._since)
         session = self.link.session.hex()
         self._events.begun(session_id, now, user=self.user.id, path=self._scope["path"])
         self._gateway.exchange.join(self)
@@ -398,6 +403,7 @@ class ClientConnection:
             raise Rejected(Closing.of(Close.SUPERSEDED))
         session = self._new_session(ticket.session, setup, told.tools)
         self._session = session
+        self._spans.has(self._since, owned=claim is not None)
         self._gateway.exchange.join(self)
         self._gateway.limits.holds(self.user.id, ticket.session)
         self._events.comes_back(ticket.session, self._setup_at)
@@ -495,6 +501,7 @@ class ClientConnection:
                 case Saved():
                     self._saved(output)
                 case Rename():
+                    self._spans.renamed(self.link.session, self.session.record)
                     self._gateway.exchange.leave(self)
                     self._gateway.limits.renamed(self.link.session, output.session)
                     self.link.rename(output.session)
@@ -528,7 +535,8 @@ class ClientConnection:
         if self._events.is_elsewhere:
             self._gateway.limits.parts(self.link.session)
         else:
-            self._events.ended(self._closing, time.time() - self._since)
+            close = self._events.ended(self._closing, time.time() - self._since)
+            self._spans.over(self.link.session, self.session.record, close)
             self._gateway.limits.ends(self.link.session)
 
     @property
@@ -545,6 +553,8 @@ class ClientConnection:
             measuring.opened(self._loop.time() - self._setup_at)
             self._events.live(self._loop.time())
             self._notice(state="live")
+        if relay.kinds & self._spans.awaits:
+            self._spans.heard(self.link.session, relay.kinds)
         self._downlink.put(relay)
 
     def _notice(self, **content: object) -> None:
@@ -553,6 +563,7 @@ class ClientConnection:
 
     def _marked(self, marked: Marked) -> None:
         measuring.marked(marked)
+        self._spans.answered(marked)
         if marked.n:
             times = {"worker_ms": marked.worker_ms, "model_ms": marked.model_ms}
             known = {name: ms for name, ms in times.items() if ms is not None}

@@ -74,12 +74,15 @@ class SessionEvents:
         """Whether another connection has the session."""
         return self._closing is not None and self._closing.name == Close.SUPERSEDED.name
 
-    def ended(self, closing: Closing | None, seconds: float) -> None:
-        """It is over, `seconds` after it began; `closing`: its client's, if that is here."""
+    def ended(self, closing: Closing | None, seconds: float) -> str:
+        """It is over, `seconds` after it began; `closing`: its client's, if that is here. Returns
+        the name of its close.
+        """
         known = self._closing or (None if self._is_away else closing)
         close = (known.name if known else Close.ENDED.name).lower()
         event = self._event(State.ENDED, close=close, seconds=round(max(0.0, seconds), 1))
         self._exchange.tell(event)
+        return close
 
     def _event(self, state: State, **more: Any) -> Event:  # noqa: ANN401, the event's own fields
         edge = keys.process_id(self._exchange.bus.mailbox)

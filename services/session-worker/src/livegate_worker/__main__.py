@@ -3,7 +3,7 @@
 import asyncio
 from urllib.parse import urlsplit
 
-from livegate import logs, serve
+from livegate import logs, serve, traces
 from livegate.settings import fail
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,7 +20,11 @@ async def main(settings: WorkerSettings) -> None:
     """Own sessions until SIGTERM, then drain."""
     stop = serve.stop_signal()
     worker = Worker(settings, stop.set)
+    with traces.exporting(settings, "session-worker", worker.process_id):
+        await _serve(settings, worker, stop)
 
+
+async def _serve(settings: WorkerSettings, worker: Worker, stop: asyncio.Event) -> None:
     async def healthz(_: Request) -> Response:
         return JSONResponse({"ok": True})
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
-from livegate import frame, logs, metrics, tally
+from livegate import frame, logs, metrics, tally, traces
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, SendTo
@@ -213,35 +213,50 @@ class OwnedSession:
             if not self._machine.may_connect(order):
                 continue
             self._close_upstream.clear()
-            try:
-                upstream, target = await self._connect(order)
-            except UpstreamLostError as lost:
-                await self._note_refusal(lost.closing)
-                self._apply(self._machine.upstream_failed(lost.closing, self._now))
-                continue
-            try:
-                if not self._machine.may_connect(order):
-                    continue
-                with_tools, self._machine.tools = tool_calls.declare(
-                    order.setup, self._machine.wanted_tools, self._worker.toolbox.tools
-                )
-                setup = upstreams.compose_setup(
-                    with_tools,
-                    target,
-                    resumable=self._worker.settings.resumable,
-                    handle=order.handle,
-                )
-                upstream.send(setup)
-                self._apply(self._machine.connected(self._now))
-                closed = await self._relay(upstream)
-            finally:
-                await upstream.close()
-            self._check_heartbeat()
-            if closed is not None:
-                await self._note_refusal(classify_upstream(*closed))
-                self._apply(self._machine.upstream_closed(*closed, self._now))
-            else:
-                self._apply(self._machine.upstream_gone(self._now))
+            parent = traces.of_session(self.link.session)
+            with traces.begin("upstream", parent, kind="client", session=self._name) as span:
+                await self._connection(order, span)
+
+    async def _connection(self, order: Connect, span: traces.Span) -> None:
+        """One upstream connection from its beginning to its end."""
+        span.put(epoch=self.link.epoch, kind="resumed" if order.handle else "new")
+        try:
+            upstream, target = await self._connect(order)
+        except UpstreamLostError as lost:
+            span.fail(lost.closing.name.lower())
+            await self._note_refusal(lost.closing)
+            self._apply(self._machine.upstream_failed(lost.closing, self._now))
+            return
+        finally:
+            place = self._admission.place
+            span.put(model=self._model or None, location=place.location if place else None)
+        try:
+            if not self._machine.may_connect(order):
+                return
+            with_tools, self._machine.tools = tool_calls.declare(
+                order.setup, self._machine.wanted_tools, self._worker.toolbox.tools
+            )
+            setup = upstreams.compose_setup(
+                with_tools,
+                target,
+                resumable=self._worker.settings.resumable,
+                handle=order.handle,
+            )
+            upstream.send(setup)
+            self._apply(self._machine.connected(self._now))
+            closed = await self._relay(upstream)
+        finally:
+            await upstream.close()
+        self._check_heartbeat()
+        if closed is not None:
+            closing = classify_upstream(*closed)
+            span.put(code=closed[0], close=closing.name.lower())
+            if closing.name != Close.ENDED.name:
+                span.fail(closing.name.lower())
+            await self._note_refusal(closing)
+            self._apply(self._machine.upstream_closed(*closed, self._now))
+        else:
+            self._apply(self._machine.upstream_gone(self._now))
 
     async def _note_refusal(self, closing: Closing) -> None:
         if closing.name == Close.QUOTA.name:

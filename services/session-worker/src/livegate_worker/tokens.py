@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import msgspec
+from livegate import traces
 
 from livegate_worker.identity import Identity, IdentityError
 
@@ -126,8 +127,15 @@ class Tokens:
         return token
 
     async def _ask(self) -> Token:
+        with traces.begin("token request", kind="client") as span:
+            return await self._request(span.traceparent)
+
+    async def _request(self, traceparent: str) -> Token:
         try:
-            answer = await self._client.post("/v1/token", headers=await self._identity.headers())
+            headers = await self._identity.headers()
+            if traceparent:
+                headers = headers | {"traceparent": traceparent}
+            answer = await self._client.post("/v1/token", headers=headers)
         except IdentityError as error:
             raise BrokerError(str(error)) from None
         except httpx.HTTPError as error:

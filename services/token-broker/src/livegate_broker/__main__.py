@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 
-from livegate import logs
+from livegate import logs, traces
 from livegate.serve import admin_app, run, start, stop_signal
 from livegate.settings import fail, read_secret
 
@@ -35,7 +35,8 @@ def main() -> None:
 
     await_file(settings)
     issuer = _issuer(settings, say)
-    start(_serve(settings, issuer, who_may, say))
+    with traces.exporting(settings, "token-broker"):
+        start(_serve(settings, issuer, who_may, say))
 
 
 def _issuer(settings: BrokerSettings, say: Say) -> Issuer:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from livegate import logs, metrics
+from livegate import logs, metrics, traces
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -79,10 +79,15 @@ class _Api:
             return who
         if not await _body_is_small(request):
             return _error(413, "body_too_large", "send no body")
-        try:
-            issued = await self._issuer.issue(who)
-        except MintError as error:
-            return _error(error.status, error.code, str(error))
+        # Only of who may ask: a stranger adds nothing to a trace.
+        told = request.headers.get("traceparent", "")
+        with traces.begin("token", told, kind="server") as span:
+            try:
+                issued = await self._issuer.issue(who)
+            except MintError as error:
+                span.fail(error.code)
+                return _error(error.status, error.code, str(error))
+            span.put(expires_in_s=round(issued.token.expires_in_s), reusable=issued.reusable)
         token = issued.token
         _log.info(
             "token handed out", caller=who, address=address, expires_in_s=round(token.expires_in_s)

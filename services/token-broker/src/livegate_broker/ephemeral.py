@@ -15,11 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from google.auth import exceptions
+from livegate import traces
 
 from livegate_broker.credentials import Say
 from livegate_broker.errors import GoogleRefusedError, GoogleUnreachableError, MintError
 from livegate_broker.google_http import PASSING, BoundedRequest
-from livegate_broker.issue import Issued, Reporter
+from livegate_broker.issue import Issued, Reporter, traced
 from livegate_broker.minter import BUDGET_S, PAUSES_S, clock_hint, description, explain
 from livegate_broker.tokens import Minted, Outcome, Token, back_off_s, boot_clock
 
@@ -87,7 +88,13 @@ class EphemeralTokens:
         self._under_way += 1
         try:
             minted = await loop.run_in_executor(
-                self._threads, mint_ephemeral, self._key_file, self._url, self._budget_s
+                self._threads,
+                traced,
+                traces.current(),
+                mint_ephemeral,
+                self._key_file,
+                self._url,
+                self._budget_s,
             )
         except MintError as error:
             self._failures += 1

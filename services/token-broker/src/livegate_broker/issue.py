@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from livegate import logs, metrics
+from livegate import logs, metrics, traces
 
 from livegate_broker.credentials import Say
+from livegate_broker.errors import MintError
 from livegate_broker.minter import mint
 from livegate_broker.source import Source
 from livegate_broker.tokens import Minted, Outcome, Token, TokenKeeper, boot_clock
@@ -49,6 +50,7 @@ class AccessTokens:
         self, source: Source, say: Say, *, clock: Callable[[], float] = boot_clock
     ) -> None:
         self._source = source
+        self._waits = ""
         self._report = Reporter(lambda: (source.found.account, source.found.project), say)
         self._keeper = TokenKeeper(self._mint, self._report, clock=clock)
         metrics.BROKER_TOKEN_LIFETIME.set_function(lambda: self._keeper.left_s)
@@ -69,7 +71,12 @@ class AccessTokens:
         """See `Issuer`. From memory, also while Google is away."""
         if self._source.replaced():
             self._keeper.discard()
-        token = await self._keeper.get(f"caller {caller}")
+        if not self._keeper.left_s:
+            self._waits = traces.current()
+        try:
+            token = await self._keeper.get(f"caller {caller}")
+        finally:
+            self._waits = ""
         found = self._source.found
         return Issued(
             token, "Bearer", reusable=True, project=found.project, quota_project=found.quota_project
@@ -81,7 +88,19 @@ class AccessTokens:
 
     def _mint(self) -> Minted:
         self._source.replaced()
-        return mint(self._source.found)
+        return traced(self._waits, mint, self._source.found)
+
+
+def traced(parent: str, do: Callable[..., Minted], *args: object) -> Minted:
+    """What a mint gives, in a span of its own below that of who waits for it. Blocks."""
+    with traces.begin("mint", parent, kind="client") as span:
+        try:
+            minted = do(*args)
+        except MintError as error:
+            span.fail(error.code)
+            raise
+        span.put(lifetime_s=round(minted.lifetime_s))
+        return minted
 
 
 class Reporter:

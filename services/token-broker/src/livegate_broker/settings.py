@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from livegate.settings import ServiceSettings
+from livegate.settings import TraceSettings
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
@@ -11,7 +11,7 @@ Method = Literal["secret", "kubernetes", "google"]
 """How a caller proves who it is."""
 
 
-class BrokerSettings(ServiceSettings):
+class BrokerSettings(TraceSettings):
     """What the broker takes from the environment."""
 
     port: int = Field(8082, ge=0, le=65535, description="POST /v1/token, /healthz, /readyz")
