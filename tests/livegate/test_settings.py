@@ -42,6 +42,11 @@ def test_settings_are_frozen() -> None:
         ("ADMIN_PORT", "-1"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
     ],
 )
 def test_an_error_names_the_variable(
@@ -49,7 +54,7 @@ def test_an_error_names_the_variable(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as caught:
-        ServiceSettings.load([])
+        RedisSettings.load([])
     assert caught.value.code == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[:2] for line in lines] == [["livegate", f" {name}"]]
@@ -83,6 +88,12 @@ def test_print_config_prints_everything_and_masks_secrets(
         "ADMIN_PORT": "9000",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "json",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "",
+        "OTEL_EXPORTER_OTLP_HEADERS": "",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_SERVICE_NAME": "",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_on",
+        "OTEL_TRACES_SAMPLER_ARG": "1.0",
         "REDIS_URL": "**********",
         "REDIS_PASSWORD_FILE": "None",
     }

@@ -11,12 +11,16 @@ from typing import Any
 import httpx
 import prometheus_client
 import pytest
+from livegate import traces
+from livegate.settings import TraceSettings
 from livegate_broker.app import LARGEST_BODY_BYTES, REFUSALS_A_MINUTE, broker_app
 from livegate_broker.callers import Callers, Secret
 from livegate_broker.credentials import Found
 from livegate_broker.issue import AccessTokens
 from livegate_broker.rate import Rate
 from livegate_broker.source import Source
+
+from tests.support.collector import collector
 
 from .fake_google import PROJECT, FakeGoogle
 
@@ -255,3 +259,18 @@ async def test_a_body_that_does_not_come(
     scope = {"type": "http", "method": "POST", "path": "/v1/token", "headers": raw}
     await app(scope | {"query_string": b"", "root_path": ""}, receive, sent.put)
     assert (await sent.get())["status"] == 413
+
+
+async def test_a_callers_trace_goes_on_and_a_strangers_is_ignored(
+    found: Found, secret_file: Path
+) -> None:
+    theirs = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    with collector() as told:
+        settings = TraceSettings(otel_exporter_otlp_endpoint=told.url)
+        with traces.exporting(settings, "token-broker"):
+            async with client(found, secret_file) as http:
+                assert (await http.post("/v1/token", headers=theirs)).status_code == 401
+                await http.post("/v1/token", headers=BEARER | theirs)
+    [token] = told.named("token")
+    assert (token.trace, token.parent) == ("ab" * 16, "cd" * 8)
+    assert token.attributes == {"expires_in_s": 3600, "reusable": True}

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from livegate import traces
+from livegate.settings import TraceSettings
 from livegate_broker.credentials import Found, find
 from livegate_broker.errors import GoogleRefusedError, MintError
 from livegate_broker.issue import AccessTokens
 from livegate_broker.settings import BrokerSettings
 from livegate_broker.source import Source
 
+from tests.support.collector import collector
 from tests.support.processes import until
 
 from .conftest import WriteKey
@@ -95,3 +98,24 @@ async def test_a_replaced_key_is_minted_with_at_once(
             await world.value()
     accounts = [google.verified_claims(item["assertion"])["iss"] for item in google.requests]
     assert accounts == [EMAIL, other, EMAIL]
+
+
+async def test_a_mint_is_traced_below_who_waits_for_it(google: FakeGoogle, world: World) -> None:
+    with collector() as told:
+        settings = TraceSettings(otel_exporter_otlp_endpoint=told.url)
+        with traces.exporting(settings, "token-broker"):
+            with traces.begin("token"):
+                waits = asyncio.ensure_future(world.value())
+                await asyncio.sleep(0)
+                async with world.running():
+                    await waits
+            google.answer = lambda _: (403, b"no")
+            world.now += 4000
+            async with world.running():
+                with pytest.raises(GoogleRefusedError):
+                    await world.value()
+    [token] = told.named("token")
+    first, second = told.named("mint")
+    assert (first.trace, first.parent, first.error) == (token.trace, token.id, "")
+    assert second.error == "google_refused"
+    assert google.tokens[0].encode() not in told.raw

@@ -5,10 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from livegate import traces
+from livegate.settings import TraceSettings
 from livegate_worker.identity import Identity, IdentityError
 from livegate_worker.tokens import EARLY_S, BrokerError, Token, Tokens
 from starlette.responses import JSONResponse, Response
 
+from tests.support.collector import collector
 from tests.support.processes import free_port, until
 from tests.worker.harness import SECRET, Answer, Broker, broker, numbered, token
 
@@ -50,6 +53,10 @@ async def tokens(answer: Answer = numbered) -> AsyncIterator[tuple[Tokens, Broke
             yield asking, playing, clock
         finally:
             await asking.aclose()
+
+
+def on(url: str) -> TraceSettings:
+    return TraceSettings(otel_exporter_otlp_endpoint=url)
 
 
 async def test_the_token_is_kept() -> None:
@@ -315,3 +322,21 @@ def test_a_printed_token_has_no_value() -> None:
     kept = Token(header="Authorization", value="Bearer ya29.secret", expires_in_s=3599.6)
     assert repr(kept) == str(kept) == "Token(Authorization, 3600 s)"
     assert "ya29" not in f"{[kept]}"
+
+
+async def test_the_broker_is_told_the_trace_where_there_is_one() -> None:
+    async with tokens() as (asking, playing, _):
+        with (
+            collector() as told,
+            traces.exporting(on(told.url), "session-worker"),
+            traces.begin("upstream") as upstream,
+        ):
+            await asking.get()
+        asking.drop()
+        await asking.get()
+    [span] = told.named("token request")
+    first, second = playing.requests
+    assert first["traceparent"] == f"00-{span.trace}-{span.id}-01"
+    assert span.parent in upstream.traceparent
+    assert "traceparent" not in second
+    assert b"token-1" not in told.raw

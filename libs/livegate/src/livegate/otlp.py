@@ -105,7 +105,9 @@ class Otlp:
             BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint + PATH))
         )
         self._tracer = self._provider.get_tracer("livegate")
-        log.info("traces are on", host=urlsplit(endpoint).hostname, sampler=str(self._sampler))
+        log.info(
+            "traces are on", host=urlsplit(endpoint).hostname, sampler=settings.otel_traces_sampler
+        )
 
     def begin(
         self, name: str, parent: str, kind: traces.Kind, since: float | None, session: bytes

@@ -9,13 +9,14 @@ A span is for what happens seldom: a session, a connection, a turn, a token. Nev
 """
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self
 
-from livegate import logs
+from livegate import UNASKED, logs
 from livegate.settings import TraceSettings
 
 FLUSH_S: Final = 2.0
@@ -157,6 +158,9 @@ def exporting(settings: TraceSettings, service: str, instance: str = "") -> Iter
     if not settings.otel_exporter_otlp_endpoint:
         yield
         return
+    for name in UNASKED:
+        if sys.modules.get(name, UNASKED) is None:
+            del sys.modules[name]
     from livegate.otlp import Otlp  # noqa: PLC0415, memory and start time for who has no traces
 
     _exporter = exporter = Otlp(settings, service, instance)

@@ -229,7 +229,8 @@ class OwnedSession:
             return
         finally:
             place = self._admission.place
-            span.put(model=self._model or None, location=place.location if place else None)
+            location = place.location if place else ""
+            span.put(model=self._model or None, location=location or None)
         try:
             if not self._machine.may_connect(order):
                 return
