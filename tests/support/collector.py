@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -82,12 +82,11 @@ class Collector:
         return "\n".join(lines("", 0))
 
 
-def _read(attributes: Iterator[KeyValue] | object) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for pair in attributes:  # type: ignore[attr-defined]
-        kind = pair.value.WhichOneof("value")
-        found[pair.key.removeprefix("livegate.")] = getattr(pair.value, kind)
-    return found
+def _read(attributes: Iterable[KeyValue]) -> dict[str, object]:
+    return {
+        pair.key.removeprefix("livegate."): getattr(pair.value, str(pair.value.WhichOneof("value")))
+        for pair in attributes
+    }
 
 
 @contextlib.contextmanager

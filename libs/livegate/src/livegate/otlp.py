@@ -130,10 +130,11 @@ class Otlp:
 
 
 class _Span(traces.Exported):
-    __slots__ = ("_span", "traceparent")
+    __slots__ = ("_failed", "_span", "traceparent")
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
+        self._failed = False
         known = span.get_span_context()
         ids = f"{known.trace_id:032x}-{known.span_id:016x}"
         self.traceparent = f"00-{ids}-{int(known.trace_flags.sampled):02x}"
@@ -144,7 +145,9 @@ class _Span(traces.Exported):
                 self._span.set_attribute(f"livegate.{name}", value)
 
     def fail(self, what: str) -> None:
-        self._span.set_status(Status(StatusCode.ERROR, what))
+        if not self._failed:  # the first one knows best
+            self._failed = True
+            self._span.set_status(Status(StatusCode.ERROR, what))
 
     def end(self) -> None:
         if self._span.is_recording():
