@@ -35,8 +35,11 @@ WATCH_EVERY_S: Final = 0.25
 LATE_S: Final = 10.0
 """A start that takes longer is told as a warning."""
 
-COLLECT_AFTER: Final = 10_000
-"""So many new objects bring on a collection. Python's default, 700, is for smaller programs."""
+COLLECT: Final = (2_000, 2, 2)
+"""So many new objects bring on a collection, and so many of those one of older objects. What ends,
+a session with its sockets, refers to itself and waits for that: with Python's defaults tens of MB
+of a process that has few old objects.
+"""
 
 
 class _Server(uvicorn.Server):
@@ -52,7 +55,7 @@ def start(service: Coroutine[Any, Any, None]) -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    gc.set_threshold(*COLLECT)
     uvloop.run(service)
 
 
