@@ -64,22 +64,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_redis_that_dies_is_said_and_a_worker_that_dies_ends_all(tmp_path: Path) -> None:
-    env = {"LIVE_UPSTREAM": "ws://127.0.0.1:9", "WORKERS": "1"}
-    with child(tmp_path, *COMMAND, env=env) as run:
-        run.says("livegate is ready: ")
-        assert "the workers talk to ws://127.0.0.1:9" in run.text
-        port = json.loads((tmp_path / ".run" / "ports.json").read_text())["redis"]
-        os.kill(run.pid(f"-server 127.0.0.1:{port}"), signal.SIGKILL)
-        run.says("livegate: Redis ended by itself (exit code -9), see ")
-        run.says("Redis does not answer")
-        assert run.process.poll() is None, "Redis may come back"
-        os.kill(run.pid("-m livegate_worker"), signal.SIGKILL)
-        assert run.ends() not in (0, None)
-        assert "worker-1 stopped (rc=-9)" in run.text
-
-
-def test_what_must_last_outlives_a_run_and_is_that_runs_alone(tmp_path: Path) -> None:
+def test_what_must_last_outlives_a_run_and_what_dies_is_said(tmp_path: Path) -> None:
+    """A key of the first run is good in the second, whose Redis dies, and then a worker."""
     port = free_port()
     env = {
         "PORT": str(port),
@@ -89,10 +75,7 @@ def test_what_must_last_outlives_a_run_and_is_that_runs_alone(tmp_path: Path) ->
     }
     with child(tmp_path, *COMMAND, env=env) as run:
         run.says("livegate is ready: ")
-        issue = subprocess.run(
-            [*COMMAND[:-1], "keys", "issue", "me"], cwd=tmp_path, capture_output=True, check=True
-        )
-        assert b"no persistence" not in issue.stderr
+        key = issue_key(tmp_path)
         second = livegate(tmp_path)
         assert second.returncode == 2
         assert "another run uses .run/ledger" in second.stderr
@@ -101,10 +84,30 @@ def test_what_must_last_outlives_a_run_and_is_that_runs_alone(tmp_path: Path) ->
         assert run.ends() == 0
     with child(tmp_path, *COMMAND, env=env) as run:
         run.says("livegate is ready: ")
-        url = f"http://127.0.0.1:{port}/api/me"
-        headers = {"x-goog-api-key": issue.stdout.decode().split()[-1]}
-        assert httpx.get(url, headers=headers, trust_env=False).json()["signed_in"] is True
-        assert httpx.get(url, trust_env=False).json()["signed_in"] is False
+        assert "the workers talk to ws://127.0.0.1:9" in run.text
+        assert is_signed_in(port, {"x-goog-api-key": key})
+        assert not is_signed_in(port, {})
+        redis_port = json.loads((tmp_path / ".run" / "ports.json").read_text())["redis"]
+        os.kill(run.pid(f"-server 127.0.0.1:{redis_port}"), signal.SIGKILL)
+        run.says("livegate: Redis ended by itself (exit code -9), see ")
+        run.says("Redis does not answer")
+        assert run.process.poll() is None, "Redis may come back"
+        os.kill(run.pid("-m livegate_worker"), signal.SIGKILL)
+        assert run.ends() not in (0, None)
+        assert "worker-1 stopped (rc=-9)" in run.text
+
+
+def issue_key(folder: Path) -> str:
+    """As an operator does it beside the run."""
+    command = [*COMMAND[:-1], "keys", "issue", "me"]
+    issued = subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    assert b"no persistence" not in issued.stderr
+    return issued.stdout.decode().split()[-1]
+
+
+def is_signed_in(port: int, headers: dict[str, str]) -> bool:
+    answer = httpx.get(f"http://127.0.0.1:{port}/api/me", headers=headers, trust_env=False)
+    return bool(answer.json()["signed_in"])
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
