@@ -31,7 +31,7 @@ def shorter(text: str, factor: int, shortest_s: int) -> str:
 
 
 def quicker(groups: Sequence[dict[str, Any]], factor: int) -> list[dict[str, Any]]:
-    """Groups of rules with windows and `for` divided, evaluated at each scrape; else as is."""
+    """Groups with windows and `for` divided, evaluated at each scrape; else as they are."""
     made = []
     for group in groups:
         rules = []
