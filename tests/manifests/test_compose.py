@@ -68,3 +68,12 @@ def test_prometheus_scrapes_the_ports_of_the_images() -> None:
         for job in config["scrape_configs"]
     }
     assert scraped == {service: int(variables(service)["ADMIN_PORT"]) for service in SETTINGS}
+
+
+def test_the_monitoring_profile_mounts_rules_and_dashboards() -> None:
+    services = compose()["services"]
+    folder = "./deploy/monitoring"
+    assert f"{folder}/prometheus:/etc/prometheus:ro" in services["prometheus"]["volumes"]
+    assert f"{folder}/dashboards:/etc/grafana/dashboards:ro" in services["grafana"]["volumes"]
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "deploy/monitoring/dashboards" / Path(home).name).is_file()
