@@ -113,10 +113,10 @@ async def _stalled(scene: Scene) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _slow(scene: Scene) -> AsyncIterator[None]:
-    """The Live API takes three seconds, then is quick for one."""
+    """The Live API is there for a moment every three seconds: who asks then, waits for the next."""
     async with (
         calling(scene.stack.urls, callers=4, visitors=3),
-        _stutters(scene.stack.simulator_service, 3, 1),
+        _stutters(scene.stack.simulator_service, 3, 0.3),
     ):
         yield
 
@@ -182,6 +182,17 @@ async def _no_ledger(scene: Scene) -> AsyncIterator[None]:
 
 FAULTS = (
     Fault(
+        "the Live API answers three seconds late, and sets up so",
+        (
+            "LivegateOpenBudgetBurn",
+            "LivegateOpenBudgetLeak",
+            "LivegateTurnBudgetBurn",
+            "LivegateTurnBudgetLeak",
+        ),
+        _slow,
+        lasting=("LivegateOpenBudgetLeak", "LivegateTurnBudgetLeak"),
+    ),
+    Fault(
         "a model that PRICES_FILE lacks",
         ("LivegateUnpricedTokens",),
         lambda scene: calling(scene.stack.urls, callers=1, model=UNPRICED),
@@ -224,17 +235,6 @@ FAULTS = (
         "Google is away: neither tokens nor the Live API",
         ("LivegateUpstreamFailing", "LivegateMintsFailing", "LivegateTokenExpiring"),
         _no_google,
-    ),
-    Fault(
-        "the Live API answers three seconds late, and sets up so",
-        (
-            "LivegateOpenBudgetBurn",
-            "LivegateOpenBudgetLeak",
-            "LivegateTurnBudgetBurn",
-            "LivegateTurnBudgetLeak",
-        ),
-        _slow,
-        lasting=("LivegateOpenBudgetLeak", "LivegateTurnBudgetLeak"),
     ),
 )
 
