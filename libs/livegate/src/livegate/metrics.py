@@ -230,7 +230,12 @@ for _outcome in ("admitted", "spilled", "waited", "not asked", "refused"):
     WORKER_ADMISSIONS.labels(_outcome)
 for _outcome in ("recovered", "from the handle"):
     EDGE_RESUMES.labels(_outcome)
-BROKER_MINTS.labels("minted")
+for _outcome in ("ok", "failed", "timed out", "no place", "gone", "cancelled"):
+    WORKER_TOOL_CALLS.labels(_outcome)
+for _outcome in ("minted", "google_refused", "google_unreachable"):
+    BROKER_MINTS.labels(_outcome)
+for _connection in ("reader", "writer"):
+    BUS_RECONNECTS.labels(_connection)
 EDGE_OPENS.labels("opened")
 for _row in Close:
     EDGE_CLOSES.labels(_row.label, _row.cause)
@@ -270,7 +275,10 @@ class Exposed(CollectorRegistry):
 
     def __init__(self, service: str) -> None:
         super().__init__()
-        self._others = tuple(f"livegate_{other}_" for other in SERVICES if other != service)
+        has_mailbox = service in ("edge", "worker")
+        others = [other for other in SERVICES if other != service]
+        others += [] if has_mailbox else ["bus"]
+        self._others = tuple(f"livegate_{other}_" for other in others)
 
     def collect(self) -> Iterable[Metric]:
         """Up to date."""
