@@ -44,5 +44,5 @@ if __name__ == "__main__":
     if not (settings.frontend_dir / "index.html").is_file():
         fail(f"FRONTEND_DIR: {settings.frontend_dir} has no index.html; name the page's folder")
     logs.configure("edge", settings.log_level, settings.log_format)
-    log.info("starting", sign_in=settings.auth_modes, default_model=settings.default_model)
+    log.info("starting", sign_in=settings.auth_modes, default_model=settings.allowed_models[0])
     serve.start(main(settings))
