@@ -72,7 +72,7 @@ def charts(report: Report, memory: Memory, restarts: Sequence[tuple[float, str]]
     processes = [Line(name, [(at / 60, mib) for at, mib in at_s]) for name, at_s in memory.items()]
     return {
         "memory": plot.chart(
-            "Resident memory of the processes that were not restarted",
+            "Memory of what was not restarted",
             "MiB",
             processes,
             x_unit="min",
