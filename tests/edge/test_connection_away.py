@@ -156,15 +156,6 @@ async def test_who_did_not_ask_gets_none(gateway: Gateway, first: str) -> None:
         assert client.heard == [COMPLETE, {"n": 3}]
 
 
-async def test_a_wish_that_cannot_be_read(gateway: Gateway) -> None:
-    async with connected(gateway, GOOGLE, setup=None) as client:
-        client.say('{"setup":{"sessionResumption":{"handle":7}}}')
-        await until(lambda: client.close, "the close")
-        assert client.close is not None
-        assert client.close[0] == 1007
-        assert "sessionResumption" in client.close[1]
-
-
 # Ends, and losses
 
 

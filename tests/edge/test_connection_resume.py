@@ -1,7 +1,6 @@
 """A client that comes back to an edge, driven in memory."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,10 +11,10 @@ from livegate.ownership import Claim
 from livegate_edge.gateway import Gateway
 from livegate_edge.outputs import OfferSession
 from livegate_edge.session import State
-from livegate_edge.tickets import Ticket, Tickets
+from livegate_edge.tickets import Ticket
 from livegate_edge.users import ANONYMOUS, User
 
-from tests.edge.harness import GOOGLE, OTHER, WORKER, connected, settings
+from tests.edge.harness import GOOGLE, OTHER, WORKER, connected
 from tests.edge.resuming import (
     COMPLETE,
     EPOCH,
@@ -190,51 +189,7 @@ async def test_a_client_that_vanishes_before_the_answer_is_away(
         assert owned_elsewhere
 
 
-# Tickets that are none
-
-Bring = Callable[[str], str]
-
-
-def as_token(text: str) -> str:
-    return setup(token=text)
-
-
-def as_handle(text: str) -> str:
-    return setup({"handle": text})
-
-
-@pytest.mark.parametrize(
-    ("bring", "livegate_v1", "code"),
-    [(as_token, True, 4002), (as_handle, True, 4002), (as_handle, False, 1008)],
-)
-@pytest.mark.parametrize("text", ["x", "A" * 20_000, "foreign", "another user's"])
-async def test_a_bad_ticket_never_becomes_a_new_session(
-    gateway: Gateway, bring: Bring, livegate_v1: bool, code: int, text: str
-) -> None:
-    if text == "foreign":
-        text = Tickets().seal(Ticket(SESSION, 1, 0, "h"))
-    elif text == "another user's":
-        text = gateway.tickets.seal(Ticket(SESSION, 1, 0, "h", "key:somebody"))
-    async with connected(gateway, GOOGLE, livegate_v1=livegate_v1, setup=None) as client:
-        client.say(bring(text))
-        await until(lambda: client.close, "the close")
-        assert client.close is not None
-        assert client.close[0] == code
-        assert client.close[1].startswith("BidiGenerateContent session not found")
-        assert gateway.exchange.members == {}
-        assert gateway._posts.empty()
-
-
-async def test_a_handle_without_anything_to_go_on_from(
-    gateway: Gateway, owned_by_nobody: list[Any]
-) -> None:
-    first = setup({"handle": ticket(gateway, handle=None)})
-    async with connected(gateway, GOOGLE, setup=None) as client:
-        client.say(first)
-        await until(lambda: client.close, "the close")
-        assert client.close == (1008, Close.SESSION_LOST.text)
-        assert gateway.exchange.members == {}
-        assert owned_by_nobody
+# Whose it is
 
 
 async def test_the_key_of_the_page_means_nothing_to_others(gateway: Gateway) -> None:
@@ -264,21 +219,3 @@ async def test_a_user_takes_the_own_session_back_and_nobody_else_does(
             answer_join(back)
             assert owned_elsewhere == [(session, 0)]
             await until(lambda: told(back, "recovered"), "it goes on")
-
-
-@pytest.mark.parametrize("livegate", ["7", '{"token":7}', '{"ack":-1}'])
-async def test_a_first_message_with_a_bad_notice(gateway: Gateway, livegate: str) -> None:
-    async with connected(gateway, livegate_v1=True, setup=None) as client:
-        client.say(f'{{"setup":{{"model":"gemini-3.8-live"}},"livegate":{livegate}}}')
-        await until(lambda: client.close, "the close")
-        assert client.close is not None
-        assert client.close[0] == Close.BAD_MESSAGE.livegate
-
-
-async def test_redis_that_is_away_is_no_fault_of_the_client() -> None:
-    """Its token is still good: it waits and tries again."""
-    gateway = Gateway(settings(owner_timeout_s=0.1))
-    async with connected(gateway, livegate_v1=True, setup=None) as client:
-        client.say(setup(token=ticket(gateway)))
-        await until(lambda: client.close, "the close")
-        assert client.close == (Close.BUS_UNAVAILABLE.livegate, Close.BUS_UNAVAILABLE.text)

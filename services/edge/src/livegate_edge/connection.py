@@ -1,22 +1,21 @@
 """One client's WebSocket: ASGI on one side, the session machine and the exchange on the other."""
 
 import asyncio
-import secrets
 import time
-from asyncio import FIRST_COMPLETED
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
-from livegate import envelope, frame, logs, metrics, models, tally
+from livegate import envelope, frame, logs, metrics, tally
 from livegate.closes import Close, Closing
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
-from livegate.ownership import Claim
 from starlette.types import Receive, Scope, Send
 
-from livegate_edge import measuring, notices, setups
-from livegate_edge.downlink import ANNOUNCED, NOTICE, Downlink
+from livegate_edge import measuring, notices
+from livegate_edge.arrival import Arrival, Arrived, parse
+from livegate_edge.dialect import Dialect
+from livegate_edge.downlink import Downlink
 from livegate_edge.events import SessionEvents
 from livegate_edge.expiry import Expiry, Step
 from livegate_edge.incoming import Incoming, Rejected
@@ -35,7 +34,7 @@ from livegate_edge.outputs import (
     WithdrawOffer,
 )
 from livegate_edge.session import EdgeSession
-from livegate_edge.tickets import Ticket, TicketError
+from livegate_edge.tickets import Ticket
 from livegate_edge.tracing import Spans
 from livegate_edge.users import User
 from livegate_edge.websocket import EXTENSION, Direct
@@ -75,9 +74,7 @@ class ClientConnection:
         self._receive = receive
         self._send = send
         self._livegate_v1 = SUBPROTOCOL in scope.get("subprotocols", ())
-        self._demo = False
-        self._resumption: setups.Resumption | None = None
-        self._is_live = False
+        self._arrival = Arrival(gateway, self.user, self._incoming, livegate_v1=self._livegate_v1)
         self._session: EdgeSession | None = None
         self._direct: Direct | None = scope.get("extensions", {}).get(EXTENSION)
         self._reads = False
@@ -89,13 +86,12 @@ class ClientConnection:
             on_gone=self._consumed,
             on_drained=self._drained,
         )
+        self._dialect = Dialect(self._downlink, livegate_v1=self._livegate_v1)
         self._loop = asyncio.get_running_loop()
         self._gate = asyncio.Event()
         self._gate.set()
         self._closing: Closing | None = None
-        self._left = False
         self._begun_at = 0.0
-        self._setup_at = 0.0
         self._since = time.time()
         self._spans = Spans()
         self._events = SessionEvents(gateway.exchange)
@@ -140,16 +136,18 @@ class ClientConnection:
     def tick(self, now: float) -> None:
         """See `exchange.Member`."""
         self._apply(self.session.tick(now), now)
-        if now - self._incoming.heard_at >= self._settings.idle_timeout_s and not self._left:
-            self.finish(Closing.of(Close.IDLE))
         longest_s = self._settings.session_length_s
         if longest_s and time.time() - self._since >= longest_s and self._closing is None:
             self.limit(limited(Close.SESSION_LENGTH))
+        if self._dialect.has_left:
+            return
+        if now - self._incoming.heard_at >= self._settings.idle_timeout_s:
+            self.finish(Closing.of(Close.IDLE))
         step = self._expiry.tick(time.time(), revoked=self._gateway.door.is_revoked(self.user))
-        if step is not None and not self._left:
+        if step is not None:
             self._sign_in_over(step)
         step = self._age.tick(now)
-        if step is not None and not self._left:
+        if step is not None:
             self._too_old(step)
 
     def failed(self) -> None:
@@ -157,13 +155,10 @@ class ClientConnection:
         self.finish(Closing.of(Close.INTERNAL))
 
     def _sign_in_over(self, step: Step) -> None:
-        grace_s = self._settings.auth_grace_s
         if step is Step.END:
             self.finish(Closing.of(Close.SIGNED_OUT))
-        elif self._livegate_v1:
-            self._notice(sign_in={"ends_in_s": grace_s})
-        elif self._is_live:
-            self._relay(Relay(frame.GO_AWAY | ANNOUNCED, notices.go_away(grace_s)))
+        else:
+            self._dialect.sign_in_ends(self._settings.auth_grace_s)
 
     def _too_old(self, step: Step) -> None:
         if step is Step.END:
@@ -198,7 +193,7 @@ class ClientConnection:
                 try:
                     await self._read()
                 finally:
-                    self._left = True
+                    self._dialect.has_left = True
                     self._incoming.close()
                     self._leave(loop.time())
                     if self._closing is None:
@@ -222,7 +217,7 @@ class ClientConnection:
 
     def limit(self, reached: Limited) -> None:
         """The user, or the session, has had what is allowed."""
-        self._notice(limit=reached.notice)
+        self._dialect.notice(limit=reached.notice)
         self.finish(reached.closing)
 
     def end(self, closing: Closing) -> None:
@@ -232,10 +227,10 @@ class ClientConnection:
 
     def drain(self, grace_s: float, reason: str = "") -> None:
         """This edge goes away: the page is sent elsewhere at once, others are told in time."""
-        if self._livegate_v1 or not self._is_live:
+        if self._livegate_v1 or not self._dialect.is_live:
             self.finish(Closing.of(Close.DRAINING, reason))
         else:
-            self._relay(Relay(frame.GO_AWAY | ANNOUNCED, notices.go_away(grace_s)))
+            self._dialect.goes_away(grace_s)
 
     def supersede(self) -> None:
         """Its client has another connection to this edge."""
@@ -252,7 +247,7 @@ class ClientConnection:
 
     def _leave(self, now: float) -> None:
         closing = self._closing or Closing.of(Close.ENDED, "the client left")
-        measuring.closed(closing, was_live=self._is_live)
+        measuring.closed(closing, was_live=self._dialect.is_live)
         session = self._session
         log.info(
             "connection closed",
@@ -277,8 +272,10 @@ class ClientConnection:
 
     async def _read(self) -> None:
         try:
-            if not await self._read_setup():
+            arrived = await self._arrival.session(lambda: self._closing is not None)
+            if arrived is None:
                 return
+            self._begin(arrived)
             while await self._gate.wait():
                 self._reads = not self._incoming.is_ahead
                 data = await self._incoming.message()
@@ -288,6 +285,8 @@ class ClientConnection:
                 await self._gate.wait()
                 self._uplink(data)
         except Rejected as rejected:
+            if rejected.limit:
+                self._dialect.notice(limit=rejected.limit)
             self.finish(rejected.closing)
             await self._incoming.until_disconnected()
 
@@ -304,142 +303,27 @@ class ClientConnection:
             return False
         return True
 
-    async def _read_setup(self) -> bool:
-        patience_s = self._settings.setup_timeout_s
-        deadline = self._loop.time() + patience_s
-        while self._session is None:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    data = await self._incoming.message()
-            except TimeoutError:
-                text = f"no setup arrived in {patience_s:g} s"
-                raise Rejected(Closing.of(Close.SETUP_TIMEOUT, text)) from None
-            if data is None or self._closing is not None:
-                return False
-            await self._first(data)
-        return True
-
-    def _parse(self, data: bytes) -> envelope.ClientMessage:
-        try:
-            return envelope.parse_client(data)
-        except envelope.MessageError as error:
-            raise Rejected(Closing.of(Close.BAD_MESSAGE, f"bad message: {error}")) from None
-
-    async def _first(self, data: bytes) -> None:
-        message = self._parse(data)
-        if message.is_original_demo:
-            self._demo = True
-            return
-        if isinstance(message.setup, msgspec.UnsetType):
-            raise Rejected(Closing.of(Close.NOT_SETUP))
-        try:
-            setup = setups.resolve(
-                message.setup, self._settings.allowed_models, default_unlisted=self._demo
-            )
-            self._resumption = setups.resumption(message.setup)
-            told = self._notice_of(message)
-        except envelope.MessageError as error:
-            raise Rejected(Closing.of(Close.BAD_MESSAGE, str(error))) from None
-        except models.UnknownModelError as error:
-            raise Rejected(Closing.of(Close.UNKNOWN_MODEL, str(error))) from None
-        now = self._setup_at = self._loop.time()
-        sealed = told.token or (self._resumption and self._resumption.handle)
-        if sealed:
-            await self._come_back(setup, sealed, told)
-            return
-        session_id = secrets.token_bytes(16)
-        await self._begin(session_id)
-        self._session = self._new_session(session_id, setup, told.tools)
-        metrics.EDGE_SESSIONS.inc()
-        self._spans.has(self._since)
-        session = self.link.session.hex()
-        self._events.begun(session_id, now, user=self.user.id, path=self._scope["path"])
+    def _begin(self, arrived: Arrived) -> None:
+        """A session is there: the connection is its `livegate.exchange.Member` from now on."""
+        session = self._session = arrived.session
+        self._dialect.resumption = arrived.resumption
+        self._downlink.tells = bool(session.record.away_s) and not self._livegate_v1
+        self._since = arrived.began or self._since
+        self._spans.has(self._since, owned=arrived.is_owned)
         self._gateway.exchange.join(self)
-        self._gateway.limits.holds(self.user.id, session_id)
-        self._notice(session=session, state="connecting", token=self._seal(0, None))
-        self._apply([OfferSession()], now)
-
-    async def _begin(self, session: bytes) -> None:
-        reached = await self._gateway.limits.begins(self.user.id, session)
-        if reached:
-            self._notice(limit=reached.notice)
-            raise Rejected(reached.closing)
-
-    def _notice_of(self, message: envelope.ClientMessage) -> notices.FromClient:
-        if isinstance(message.livegate, msgspec.UnsetType) or not self._livegate_v1:
-            return notices.FromClient()
-        return notices.read(message.livegate)
-
-    def _new_session(
-        self, session: bytes, setup: msgspec.Raw, tools: tuple[str, ...]
-    ) -> EdgeSession:
-        may_return = self._livegate_v1 or self._resumption is not None
-        self._downlink.tells = may_return and not self._livegate_v1
-        return EdgeSession(
-            session,
-            setup,
-            self._loop.time(),
-            self._settings.owner_timeout_s,
-            mailbox=self._gateway.mailbox,
-            away_s=self._settings.resume_window_s if may_return else 0,
-            confirms=self._livegate_v1,
-            replays=not self._livegate_v1
-            and self._resumption is not None
-            and bool(self._resumption.transparent),
-            user=self.user.id,
-            tools=tools,
-        )
-
-    async def _come_back(self, setup: msgspec.Raw, sealed: str, told: notices.FromClient) -> None:
-        try:
-            ticket = self._gateway.tickets.open(sealed, self.user.id)
-        except TicketError as error:
-            log.info("ticket refused", user=self.user.id, error=str(error))
-            raise Rejected(Closing.of(Close.SESSION_LOST)) from None
-        self._since = ticket.began or self._since
-        await self._begin(ticket.session)
-        claim = await self._claim(ticket)
-        if not self._gateway.supersede(ticket.session, claim.epoch if claim else ticket.epoch):
-            raise Rejected(Closing.of(Close.SUPERSEDED))
-        session = self._new_session(ticket.session, setup, told.tools)
-        self._session = session
-        self._spans.has(self._since, owned=claim is not None)
-        self._gateway.exchange.join(self)
-        self._gateway.limits.holds(self.user.id, ticket.session)
-        self._events.comes_back(ticket.session, self._setup_at)
-        log.info(
-            "client is back",
-            session=self.link.session.hex(),
-            user=self.user.id,
-            owned=claim is not None,
-        )
-        outputs = session.rejoin(
-            claim.epoch if claim else ticket.epoch,
-            claim.owner if claim else None,
-            released=ticket.released,
-            handle=ticket.handle,
-            has=told.ack,
-            fresh=secrets.token_bytes(16),
-            location=ticket.location,
-        )
-        self._apply(outputs, self._loop.time())
+        self._gateway.limits.holds(self.user.id, self.link.session)
+        name, at = self.link.session, self._arrival.at
+        if arrived.is_back:
+            self._events.comes_back(name, at)
+            owned = arrived.is_owned
+            log.info("client is back", session=name.hex(), user=self.user.id, owned=owned)
+        else:
+            metrics.EDGE_SESSIONS.inc()
+            self._events.begun(name, at, user=self.user.id, path=self._scope["path"])
+            self._dialect.notice(session=name.hex(), state="connecting", token=self._seal(0, None))
+        self._apply(arrived.outputs, self._loop.time())
         if session.full:
             self._gate.clear()
-
-    async def _claim(self, ticket: Ticket) -> Claim | None:
-        """The claim, unless the client goes meanwhile: it may have the session elsewhere by now."""
-        loop = self._loop
-        claiming = loop.create_task(self._gateway.claim(ticket.session, ticket.epoch))
-        early = self._incoming.ahead()
-        patience_s = self._settings.owner_timeout_s
-        await asyncio.wait({claiming, early}, timeout=patience_s, return_when=FIRST_COMPLETED)
-        left = early.done() and early.result()["type"] != "websocket.receive"
-        if not left:
-            await asyncio.wait({claiming}, timeout=patience_s)
-        if claiming.done() and not left:
-            return claiming.result()
-        claiming.cancel()
-        raise Rejected(Closing.of(Close.ENDED if left else Close.BUS_UNAVAILABLE))
 
     def _seal(self, released: int, handle: str | None) -> str:
         link = self.link
@@ -454,7 +338,7 @@ class ClientConnection:
         self._incoming.spend(size)
         tally.CLIENT_UP.n += 1
         tally.CLIENT_UP_BYTES.n += size
-        message = self._parse(data)
+        message = parse(data)
         if message.setup is not msgspec.UNSET:
             raise Rejected(Closing.of(Close.SECOND_SETUP))
         if message.is_original_demo:
@@ -471,14 +355,14 @@ class ClientConnection:
 
     def _told(self, message: envelope.ClientMessage, now: float) -> list[Outgoing]:
         try:
-            told = self._notice_of(message)
+            told = notices.read(message.livegate)
             self.session.acknowledged(told.ack)
             skipped = self.session.skip_to(told.next, now)
         except ValueError as error:
             raise Rejected(Closing.of(Close.BAD_MESSAGE, f"livegate: {error}")) from None
         if not told.mark:
             return skipped
-        self._notice(mark={"n": told.mark})
+        self._dialect.notice(mark={"n": told.mark})
         return [*skipped, *self.session.mark(told.mark, now)]
 
     # Downlink
@@ -492,14 +376,14 @@ class ClientConnection:
                     self._relay(output)
                 case Notice():
                     self._events.changed(output)
-                    self._notice(state=output.state)
+                    self._dialect.notice(state=output.state)
                 case Marked():
                     self._marked(output)
                 case Moved():
                     self._events.moved(output)
                     measuring.moved(output)
                 case Saved():
-                    self._saved(output)
+                    self._dialect.saved(output, self._seal)
                 case Rename():
                     self._spans.renamed(self.link.session, self.session.record)
                     self._gateway.exchange.leave(self)
@@ -523,8 +407,8 @@ class ClientConnection:
                     self._gateway.post(self._offer, output)
 
     def _attach(self, attach: Attach, now: float) -> None:
-        if not self._is_live:
-            metrics.EDGE_OWNER_WAIT.observe(now - self._setup_at)
+        if not self._dialect.is_live:
+            metrics.EDGE_OWNER_WAIT.observe(now - self._arrival.at)
         self._gateway.post(self._offer, WithdrawOffer())
         self._gateway.exchange.attach(self, attach.peer, attach.epoch)
         self._events.owned(attach.peer)
@@ -544,58 +428,33 @@ class ClientConnection:
         return Offer(self.link.session, self.link.epoch, self._gateway.mailbox)
 
     def _relay(self, relay: Relay) -> None:
-        if self._left:
+        if self._dialect.has_left:
             if not self.session.away:
                 self._consumed(relay)
             return
-        if relay.kinds & frame.SETUP_COMPLETE and not self._is_live:
-            self._is_live = True
-            measuring.opened(self._loop.time() - self._setup_at)
+        if relay.kinds & frame.SETUP_COMPLETE and not self._dialect.is_live:
+            self._dialect.is_live = True
+            measuring.opened(self._loop.time() - self._arrival.at)
             self._events.live(self._loop.time())
-            self._notice(state="live")
+            self._dialect.notice(state="live")
         if relay.kinds & self._spans.awaits:
             self._spans.heard(self.link.session, relay.kinds)
         self._downlink.put(relay)
 
-    def _notice(self, **content: object) -> None:
-        if self._livegate_v1 and not self._left:
-            self._downlink.put(Relay(NOTICE, notices.notice(**content)))
-
     def _marked(self, marked: Marked) -> None:
         measuring.marked(marked)
         self._spans.answered(marked)
-        if marked.n:
-            times = {"worker_ms": marked.worker_ms, "model_ms": marked.model_ms}
-            known = {name: ms for name, ms in times.items() if ms is not None}
-            self._notice(mark={"n": marked.n} | known)
-
-    def _saved(self, saved: Saved) -> None:
-        if self._livegate_v1:
-            self._notice(token=self._seal(saved.released, saved.handle), ack=saved.released)
-        elif self._resumption is not None and saved.handle is not None and not self._left:
-            sealed = self._seal(saved.released, saved.handle)
-            index = saved.index if self._resumption.transparent else None
-            self._relay(Relay(frame.RESUMPTION | ANNOUNCED, notices.handle(sealed, index)))
+        self._dialect.marked(marked)
 
     def _resumed(self, resumed: Resumed) -> None:
         outcome = "recovered" if resumed.recovered else "from the handle"
         metrics.EDGE_RESUMES.labels(outcome).inc()
         self._events.back(outcome)
-        if resumed.setup_complete is not None:
-            self._is_live = True
-            if not self._livegate_v1:
-                self._relay(Relay(frame.OTHER | ANNOUNCED, resumed.setup_complete))
         if not self.session.full:
             self._gate.set()
         record = self.session.record
-        self._downlink.next = resumed.next
-        self._notice(
-            session=self.link.session.hex(),
-            recovered=resumed.recovered,
-            resend=resumed.resend,
-            next=resumed.next,
-            token=self._seal(record.released, record.handle),
-        )
+        token = self._seal(record.released, record.handle)
+        self._dialect.resumed(resumed, self.link.session.hex(), token)
 
     def _drained(self) -> None:
         if self._session is not None:

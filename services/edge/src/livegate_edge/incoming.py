@@ -17,11 +17,12 @@ BYE = 1000
 
 
 class Rejected(Exception):  # noqa: N818, it is how a bad message ends the connection
-    """The connection is to be closed with `closing`."""
+    """The connection is to be closed with `closing`; `limit`: what a user is told of one."""
 
-    def __init__(self, closing: Closing) -> None:
+    def __init__(self, closing: Closing, limit: dict[str, object] | None = None) -> None:
         super().__init__(closing.reason)
         self.closing = closing
+        self.limit = limit
 
 
 class Incoming:

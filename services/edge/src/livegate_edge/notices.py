@@ -28,12 +28,14 @@ class FromClient(msgspec.Struct, frozen=True):
 _from_client = msgspec.json.Decoder(FromClient)
 
 
-def read(raw: msgspec.Raw) -> FromClient:
-    """The notice of a client.
+def read(raw: msgspec.Raw | msgspec.UnsetType) -> FromClient:
+    """The notice of a client; unset: it says nothing.
 
     Raises:
         MessageError: it is not as documented.
     """
+    if isinstance(raw, msgspec.UnsetType):
+        return FromClient()
     try:
         return _from_client.decode(raw)
     except UNREADABLE as error:
