@@ -77,7 +77,7 @@ def rejoins_from_the_start(self: EdgeSession, *args: Any, **kwargs: Any) -> Any:
 
 
 def records_what_it_received(self: Session, now: float, more_kinds: int = 0) -> Any:
-    self._outbox.released = self.link.receiver.accepted
+    self.conversation.outbox.released = self.link.receiver.accepted
     return _push_record(self, now, more_kinds)
 
 

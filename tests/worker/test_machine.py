@@ -5,7 +5,8 @@ import pytest
 from livegate import frame, record
 from livegate.channel import WINDOW_BYTES
 from livegate.closes import Close, Closing
-from livegate_worker.machine import DOWNLINK_BYTES, LINGER_S, OPEN_TIMEOUT_S, RECORD_BYTES, State
+from livegate_worker.conversation import RECORD_BYTES
+from livegate_worker.machine import DOWNLINK_BYTES, LINGER_S, OPEN_TIMEOUT_S, State
 from livegate_worker.outputs import CloseUpstream, Connect, Output
 
 from tests.worker.sessions import (
@@ -172,7 +173,7 @@ def test_a_discarded_message_counts_after_those_before_it() -> None:
 
 def test_only_the_answer_goes_up_during_a_blocking_call_for_ten_seconds() -> None:
     session = live()
-    session.holds = True
+    session.conversation.holds = True
     session.on_upstream(b'{"toolCall":{"functionCalls":[{"id":"c1","name":"f"}]}}', 0.0)
     session.on_frame(from_edge(frame.AUDIO, 1, b"audio"), 0.0)
     assert send_all(session, 1.0) == []

@@ -158,8 +158,8 @@ def test_a_lost_edge_leaves_the_session_waiting_for_another() -> None:
 @pytest.mark.parametrize("state", [State.CLAIMED, State.ENDING])
 def test_without_a_session_to_go_on_with_a_lost_edge_is_the_end(state: State) -> None:
     session = in_state(state)
-    if session._record is not None:
-        session._record = msgspec.structs.replace(session._record, away_s=AWAY_S)
+    kept = session.conversation.record
+    session.conversation.record = msgspec.structs.replace(kept, away_s=AWAY_S)
     assert session.edge_dead(0.0) == END
 
 

@@ -16,7 +16,7 @@ RESPONSE = msgspec.Raw(b'{"result":1}')
 def with_tools(*, resumable: bool = False) -> Session:
     kept = record.Record(setup=msgspec.Raw(SETUP), away_s=60, tools=("mine",))
     session = live(from_edge(frame.OPEN, payload=record.encode(kept)), resumable=resumable)
-    assert session.wanted_tools == ("mine",)
+    assert session.conversation.record.tools == ("mine",)
     session.tools = frozenset(["mine"])
     return session
 
@@ -49,7 +49,7 @@ def test_its_answer_goes_upstream_and_to_the_client() -> None:
 
 def test_its_answer_overtakes_what_a_blocking_model_must_not_hear() -> None:
     session = with_tools()
-    session.holds = True
+    session.conversation.holds = True
     call = the_call(session)
     session.on_frame(from_edge(frame.TEXT, 1, b"held"), 0.0)
     assert send_all(session) == []

@@ -105,7 +105,7 @@ def test_a_handle_without_an_index_covers_what_was_sent_a_second_before() -> Non
 
 def test_an_answer_that_overtook_is_not_safe_before_what_it_overtook() -> None:
     session = live(resumable=True)
-    session.holds = True
+    session.conversation.holds = True
     session.on_upstream(b'{"toolCall":{"functionCalls":[{"id":"c"}]}}', 0.0)
     session.on_frame(from_edge(frame.AUDIO, 1, b"audio"), 0.0)
     session.on_frame(from_edge(frame.TOOL, 2, b'{"toolResponse":{}}'), 0.0)
@@ -284,22 +284,22 @@ def test_the_user_and_the_location_are_the_records() -> None:
     kept = record.Record(setup=msgspec.Raw(SETUP), handle="h", user="anna", location="eu")
     session = claimed(resumable=True)
     opened = from_edge(frame.OPEN, payload=record.encode(kept))
-    assert session.user == ""
+    assert session.conversation.record.user == ""
     [order] = connects(session.on_frame(opened, 0.0))
-    assert (session.user, order.location, order.is_new) == ("anna", "eu", False)
+    assert (session.conversation.record.user, order.location, order.is_new) == ("anna", "eu", False)
 
 
 def test_a_new_session_may_go_anywhere_and_its_record_says_where_it_went() -> None:
     session = connecting(resumable=True)
-    session.located("us-east1")
+    session.conversation.located("us-east1")
     told = session.upstream_failed(Closing.of(Close.QUOTA), 0.0)
     assert connects(told) == [], "nobody waits without a quota"
     session = connecting(resumable=True)
     session.queues = True
-    session.located("us-east1")
+    session.conversation.located("us-east1")
     [order] = connects(session.upstream_failed(Closing.of(Close.QUOTA), 0.0))
     assert (order.location, order.is_new) == ("", True)
-    session.located("eu")
+    session.conversation.located("eu")
     session.connected(0.0)
     session.on_upstream(SETUP_COMPLETE, 0.0)
     [kept] = read(session.on_upstream(handle("h1", 0), 0.0))

@@ -18,10 +18,10 @@ from livegate.channel import Receiver, Sender
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.link import Attach, Detach, Forget, Link, Outgoing, SendTo
 from livegate.steering import Refusal
-from livegate.turn import Turn
 
 from livegate_worker import session_updates, tool_calls
-from livegate_worker.outbox import Entry, Outbox
+from livegate_worker.conversation import Conversation
+from livegate_worker.outbox import Entry
 from livegate_worker.outputs import CloseUpstream, Connect, EndTools, Output, RunTool, Used
 from livegate_worker.presence import HUSH_S, Presence
 from livegate_worker.retry import Retry
@@ -34,9 +34,6 @@ SETUP_TIMEOUT_S = 15.0
 
 LINGER_S = 60.0
 """So long an ended session tries to let the edge know."""
-
-RECORD_BYTES = 64 << 10
-"""Without resumption: sent upstream since the last record, time for another."""
 
 DOWNLINK_BYTES = 8 << 20
 """Unreleased downlink at which a client's connection is closed; at twice that the session ends."""
@@ -57,10 +54,6 @@ GO_AWAY_MARGIN_S = 2.0
 STREAM_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
 """The microphone is gone: what the Live API wants to hear after a second without audio."""
 
-UNSETTLING = frame.AUDIO | frame.CONTENT | frame.TOOL | frame.TURN_COMPLETE
-"""What the model says that only the next handle covers."""
-
-
 TOOL_NOTICE = frame.NOTICE | frame.TOOL
 """Both ends read from it which calls are open."""
 
@@ -80,8 +73,8 @@ class State(Enum):
 class Session:
     """The machine. Every method returns what to do, in order; an `Outgoing` goes to the edge.
 
-    `resumable`: whether the upstream gives handles. `holds`: whether its tool calls are blocking.
-    `queues`: whether a new session may wait for a place after the upstream's quota refused it.
+    `resumable`: whether the upstream gives handles; `queues`: whether a new session may wait for a
+    place after the upstream's quota refused it.
     `tools`: the gateway's own that were declared on the upstream connection.
     """
 
@@ -100,7 +93,6 @@ class Session:
         self.state = State.CLAIMED
         self.closing: Closing | None = None
         self.resumes = 0
-        self.holds = False
         self.queues = False
         self.tools: frozenset[str] = frozenset()
         self._mailbox = own_mailbox
@@ -112,20 +104,14 @@ class Session:
         self._joined = False
         self._doubt = False
         self._unheard = False
-        self._settled = True
         self._postponed: Connect | None = None
         self._downlink_bytes = DOWNLINK_BYTES
         self._client = Presence(now)
-        self._resumable = resumable
-        self._record: record.Record | None = None
-        self._outbox = Outbox(0)
-        self._turn = Turn()
+        self.conversation = Conversation(resumable=resumable)
         self._since = now
         self._retry = Retry()
         self._go_away_at: float | None = None
-        self._introduced = False
         self._last_seq = 0
-        self._unrecorded_bytes = 0
         self._entry: Entry | None = None
         self._mark: tuple[int, float] | None = None
 
@@ -169,7 +155,7 @@ class Session:
             return [answer] if incoming.payload else self._assured()
         # A model that is speaking answers something else.
         number = marks.decode(incoming.payload).n
-        self._mark = None if self._turn.speaking else (number, now)
+        self._mark = None if self.conversation.turn.speaking else (number, now)
         return [self.link.control(frame.NOTICE, incoming.payload)]
 
     def _answered(self, number: int, at: float, now: float) -> Outgoing:
@@ -187,18 +173,15 @@ class Session:
     def _open(self, incoming: frame.Frame, now: float) -> list[Output]:
         if self.state is not State.CLAIMED:
             return []
-        self._record = record.decode(incoming.payload)
+        opening = record.decode(incoming.payload)
         budget = self.link.sender.budget
         self.link.sender = Sender(released=incoming.received)
         self.link.sender.budget = budget
-        self.link.receiver = Receiver(self._record.released)
-        self._outbox = Outbox(self._record.released, may_repeat=self._record.away_s > 0)
+        self.link.receiver = Receiver(opening.released)
         # A client that has had downlink messages has had its setupComplete.
-        self._introduced = incoming.received > 0
-        if not self.is_new:
+        self.conversation.open(opening, now, is_introduced=incoming.received > 0)
+        if not self.conversation.is_new:
             self._retry.lost(now)
-        # What the former owner had begun ends here: a numbered message that can't be missed.
-        self._turn.restore(self._record.calls, now, speaking=self._record.speaking)
         answer = self._ask() if self._doubt else self.link.control(0)
         return [answer, *self._cut(now), *self._connect(0, now)]
 
@@ -212,7 +195,9 @@ class Session:
             return [self.link.control(0)] if self.link.ack_due else []
         queued_at = now - incoming.age_ms / 1000
         self._client.said(incoming.kinds, queued_at)
-        self._outbox.push(Entry(incoming.seq, incoming.kinds, incoming.payload, queued_at))
+        self.conversation.outbox.push(
+            Entry(incoming.seq, incoming.kinds, incoming.payload, queued_at)
+        )
         return []
 
     def resync(self, now: float) -> list[Output]:
@@ -233,7 +218,9 @@ class Session:
 
     def _hush(self, now: float) -> None:
         if self._client.hushed(now):
-            self._outbox.inject(frame.ACTIVITY, STREAM_END, self.link.receiver.accepted, now)
+            self.conversation.outbox.inject(
+                frame.ACTIVITY, STREAM_END, self.link.receiver.accepted, now
+            )
 
     def _join(self, incoming: frame.Frame, now: float) -> list[Output]:
         again = incoming.epoch == self.link.epoch and incoming.payload == self._edge
@@ -261,40 +248,20 @@ class Session:
             return self.resync(now)
         self._joined = False
         self._fences_until = now + FENCES_S
-        assert self._record is not None
-        released = self._outbox.released
-        copies = [
-            (
-                frame.pack_header(
-                    frame.COPY | entry.kinds,
-                    self.link.session,
-                    self.link.epoch,
-                    entry.seq,
-                    max(0, int((now - entry.queued_at) * 1000)),
-                    0,
-                    0,
-                ),
-                entry.payload,
-            )
-            for entry in self._outbox.kept
-        ]
-        joined = record.Joined(
-            record=msgspec.structs.replace(
-                self._record,
-                released=released,
-                calls=list(self._turn.calls),
-                speaking=self._turn.speaking,
-            ),
-            accepted=self.link.receiver.accepted,
-            copies=len(copies),
-            position=self.link.sender.released,
-            checks=self._outbox.checks,
-            settled=self._settled,
-            unheard=self._unheard,
+        link = self.link
+        joined = self.conversation.joined(
+            link.receiver.accepted, link.sender.released, unheard=self._unheard
         )
+        copies = [self._copy(entry, now) for entry in self.conversation.outbox.kept]
         answer = self.link.control(frame.JOINED, record.encode(joined))
         # An edge that has given this owner up by now says so.
         return [*copies, answer, self._ask(), *self._assured(), *self.link.pump(now)]
+
+    def _copy(self, entry: Entry, now: float) -> Outgoing:
+        link, age_ms = self.link, max(0, int((now - entry.queued_at) * 1000))
+        kinds = frame.COPY | entry.kinds
+        header = frame.pack_header(kinds, link.session, link.epoch, entry.seq, age_ms, 0, 0)
+        return header, entry.payload
 
     def _ask(self) -> Outgoing:
         return self.link.control(frame.ECHO, self._mailbox)
@@ -326,28 +293,13 @@ class Session:
 
     @property
     def _away_s(self) -> float:
-        return self._record.away_s if self._record else 0
+        return self.conversation.record.away_s
 
     def supersede(self) -> list[Output]:
         """This worker claims the session anew: the old claim ends without a word."""
         return self._end(None)
 
     # Upstream
-
-    @property
-    def wanted_tools(self) -> tuple[str, ...]:
-        """The gateway's tools that the client asked for."""
-        return self._record.tools if self._record else ()
-
-    @property
-    def user(self) -> str:
-        """Whose session it is."""
-        return self._record.user if self._record else ""
-
-    def located(self, location: str) -> None:
-        """It connects to this location: its handles are good there."""
-        assert self._record is not None
-        self._record = msgspec.structs.replace(self._record, location=location)
 
     def waits(self) -> list[Output]:
         """There is no place at the Live API yet."""
@@ -364,29 +316,21 @@ class Session:
         """The payload to send now, to be followed by `sent_upstream`; None: nothing."""
         if not self.has_uplink:
             return None
-        held_since = self._turn.called_at if self.holds else None
-        self._entry = self._outbox.take(now, held_since)
+        self._entry = self.conversation.take(now)
         return None if self._entry is None else self._entry.payload
 
     def sent_upstream(self, now: float) -> list[Output]:
         """What `next_upstream` gave was written to the socket."""
         entry = self._entry
         assert entry is not None
-        self._turn.on_client(entry.kinds, entry.payload, now)
-        self._settled &= entry.kinds in frame.MEDIA
+        record_due = self.conversation.sent(entry, now)
         outputs: list[Output] = []
         if not entry.counted:
             entry.counted = True
             self.link.receiver.consume(entry.payload)
             if self.link.ack_due:
                 outputs.append(self.link.control(0))
-        if not self._resumable:
-            self._outbox.saved(entry.index, now)
-            self._unrecorded_bytes += len(entry.payload)
-            assert self._record is not None
-            if self._unrecorded_bytes >= max(RECORD_BYTES, 4 * len(bytes(self._record.setup))):
-                outputs += self._push_record(now)
-        return outputs
+        return [*outputs, *self._push_record(now)] if record_due else outputs
 
     def on_upstream(self, payload: bytes, now: float) -> list[Output]:
         """A message from the Live API."""
@@ -396,7 +340,7 @@ class Session:
         if self.state not in (State.SETTING_UP, State.LIVE):
             return outputs
         rest: bytes | None = payload
-        if kinds & (frame.RESUMPTION | frame.GO_AWAY) and self._resumable:
+        if kinds & (frame.RESUMPTION | frame.GO_AWAY) and self.conversation.resumable:
             told = session_updates.read(payload)
             outputs += self._told(told, now)
             rest = told.rest
@@ -412,17 +356,12 @@ class Session:
             self.state = State.LIVE
             self._since = now
             self._retry.worked(now)
-            for entry in self._outbox.reconnected(now - MEDIA_AGE_S):
+            for entry in self.conversation.outbox.reconnected(now - MEDIA_AGE_S):
                 self.link.receiver.consume(entry.payload)
-            if self._introduced:
+            if self.conversation.is_introduced:
                 return outputs
-            self._introduced = True
-            assert self._record is not None
-            first = msgspec.Raw(payload)
-            self._record = msgspec.structs.replace(self._record, setup_complete=first)
-        self._turn.on_server(kinds, payload, now)
-        if kinds & UNSETTLING:
-            self._settled = False
+            self.conversation.introduced(payload)
+        if self.conversation.heard(kinds, payload, now):
             self._client.told(now)
             if self._mark is not None and kinds & (frame.AUDIO | frame.CONTENT):
                 outputs.append(self._answered(*self._mark, now))
@@ -430,7 +369,7 @@ class Session:
             outputs += self._tool_message(kinds, payload, now)
         else:
             outputs += self._downlink(kinds, payload, now)
-        if kinds & frame.TURN_COMPLETE and self._unrecorded_bytes:
+        if kinds & frame.TURN_COMPLETE and self.conversation.is_unrecorded:
             outputs += self._push_record(now)
         if self.link.sender.kept_bytes > self._downlink_bytes:
             outputs += self._untaken(now)
@@ -453,10 +392,10 @@ class Session:
         self, call: tool_calls.Call, response: msgspec.Raw, ms: int, now: float
     ) -> list[Output]:
         """A tool's answer, for the model and the client; of a call that was cut it counts not."""
-        if self.state is not State.LIVE or call.id not in self._turn.calls:
+        if self.state is not State.LIVE or call.id not in self.conversation.turn.calls:
             return []
         payload = tool_calls.tool_response(call, response)
-        self._outbox.inject(frame.TOOL, payload, self.link.receiver.accepted, now)
+        self.conversation.outbox.inject(frame.TOOL, payload, self.link.receiver.accepted, now)
         return self._downlink(TOOL_NOTICE, tool_calls.answered(call, response, ms), now)
 
     def _untaken(self, now: float) -> list[Output]:
@@ -470,10 +409,7 @@ class Session:
             self._go_away_at = now + max(0.0, told.time_left_s - GO_AWAY_MARGIN_S)
         if told.handle is None:
             return []
-        assert self._record is not None
-        self._outbox.saved(told.index, now)
-        self._settled = True
-        self._record = msgspec.structs.replace(self._record, handle=told.handle)
+        self.conversation.saved(told.handle, told.index, now)
         return self._push_record(now)
 
     def upstream_closed(self, code: int, reason: str, now: float) -> list[Output]:
@@ -488,30 +424,17 @@ class Session:
             return []
         if self._refused_handle(closing):
             return self.close(Closing.of(Close.SESSION_LOST), now)
-        if self.is_new and self.queues and closing.name == Close.QUOTA.name:
+        if self.conversation.is_new and self.queues and closing.name == Close.QUOTA.name:
             return self._connect(0, now)
-        if self.is_new or not self._recoverable:
+        if self.conversation.is_new or not self.conversation.is_recoverable:
             return self.close(closing, now)
         delay_s = self._retry.failed(closing, now)
         return self.close(closing, now) if delay_s is None else self._again(delay_s, now)
 
-    @property
-    def is_new(self) -> bool:
-        """There is no conversation yet: a failure is told at once."""
-        assert self._record is not None
-        return not self._introduced and self._record.handle is None
-
-    @property
-    def _recoverable(self) -> bool:
-        """The model's state can be had again: from a handle, or by telling it everything."""
-        assert self._record is not None
-        return self._record.handle is not None or (self._resumable and not self._outbox.released)
-
     def _refused_handle(self, closing: Closing) -> bool:
-        assert self._record is not None
         return (
             self.state is State.SETTING_UP
-            and self._record.handle is not None
+            and self.conversation.record.handle is not None
             and closing.name == Close.UPSTREAM_REFUSED.name
         )
 
@@ -522,16 +445,15 @@ class Session:
 
     def _cut(self, now: float) -> list[Output]:
         outputs: list[Output] = []
-        for kinds, payload in self._turn.cut():
+        for kinds, payload in self.conversation.turn.cut():
             outputs += self._downlink(kinds, payload, now)
         return outputs
 
     def _connect(self, delay_s: float, now: float) -> list[Output]:
-        assert self._record is not None
         self.state = State.CONNECTING
         self._since = now
         self._go_away_at = None
-        known, is_new = self._record, self.is_new
+        known, is_new = self.conversation.record, self.conversation.is_new
         location = "" if is_new else known.location
         connect = Connect(known.setup, known.handle, delay_s, location, is_new)
         return [connect] if self.may_connect(connect) else []
@@ -551,11 +473,11 @@ class Session:
             return self._end(None)
         if self.state in (State.RELEASING, State.ENDING, State.ENDED):
             return []
-        if not self._introduced or not self._recoverable:
+        if not self.conversation.is_introduced or not self.conversation.is_recoverable:
             return self.close(Closing.of(Close.DRAINING), now) if forced else []
         if self._edge_lost_at is not None and not forced:
             return []
-        if not (self.state is State.LIVE and self._quiet) and not forced:
+        if not (self.state is State.LIVE and self.conversation.is_quiet) and not forced:
             return []
         connected = self.state is State.LIVE
         outputs = self._cut(now)
@@ -569,7 +491,7 @@ class Session:
             return Refusal.NO_EDGE
         if self.state in (State.RELEASING, State.ENDING, State.ENDED):
             return Refusal.UNDER_WAY
-        known = self._introduced and self._recoverable
+        known = self.conversation.is_introduced and self.conversation.is_recoverable
         return None if known else Refusal.NO_HANDLE
 
     def upstream_gone(self, now: float) -> list[Output]:
@@ -609,7 +531,7 @@ class Session:
         if self._edge_lost_at is not None and now - self._edge_lost_at >= self._away_s:
             return self._end(Closing.of(Close.ENDED, "the client did not come back"))
         self._hush(now)
-        self._outbox.expire(now - MEDIA_AGE_S)
+        self.conversation.outbox.expire(now - MEDIA_AGE_S)
         outputs = self._watch(now)
         if self._former_edge and now < self._fences_until:
             outputs.append(SendTo(self._former_edge, self.link.control(frame.FENCE)))
@@ -629,33 +551,24 @@ class Session:
     @property
     def has_uplink(self) -> bool:
         """Whether `next_upstream` may have something."""
-        return self._outbox.busy and self.state is State.LIVE and not self._doubt
-
-    @property
-    def _quiet(self) -> bool:
-        """A good moment to change the connection: nobody waits, and a handle covers what was said.
-
-        Without that the model would be told something again that it has answered.
-        """
-        return self._settled and self._turn.quiet and not self._outbox.busy
+        busy = self.conversation.outbox.busy
+        return busy and self.state is State.LIVE and not self._doubt
 
     def _must_move(self, now: float) -> bool:
         """The connection will end, or has stalled; with goAway a quiet moment is chosen."""
-        if not self._recoverable:
+        if not self.conversation.is_recoverable:
             return False
-        waiting = self._turn.waiting_since
+        waiting = self.conversation.turn.waiting_since
         if waiting is not None and now - waiting >= STALL_S:
             tally.STALLS.n += 1
             return True
         if self._go_away_at is None:
             return False
-        return now >= self._go_away_at or self._quiet
+        return now >= self._go_away_at or self.conversation.is_quiet
 
     def _push_record(self, now: float, more_kinds: int = 0) -> list[Output]:
-        assert self._record is not None
-        self._unrecorded_bytes = 0
-        self._record = msgspec.structs.replace(self._record, released=self._outbox.released)
-        return self._downlink(frame.RECORD | more_kinds, record.encode(self._record), now)
+        kept = record.encode(self.conversation.recorded())
+        return self._downlink(frame.RECORD | more_kinds, kept, now)
 
     def _end(self, closing: Closing | None) -> list[Output]:
         self.closing = self.closing or closing

@@ -235,7 +235,7 @@ class OwnedSession:
             if not self._machine.may_connect(order):
                 return
             with_tools, self._machine.tools = tool_calls.declare(
-                order.setup, self._machine.wanted_tools, self._worker.toolbox.tools
+                order.setup, self._machine.conversation.record.tools, self._worker.toolbox.tools
             )
             setup = upstreams.compose_setup(
                 with_tools,
@@ -261,7 +261,7 @@ class OwnedSession:
 
     async def _note_refusal(self, closing: Closing) -> None:
         if closing.name == Close.QUOTA.name:
-            await self._admission.refused(closing, is_new=self._machine.is_new)
+            await self._admission.refused(closing, is_new=self._machine.conversation.is_new)
 
     async def _enter(self, order: Connect, project: str | None) -> str:
         """The location to connect to."""
@@ -270,14 +270,14 @@ class OwnedSession:
         place = await self._admission.enter(
             places, is_new=order.is_new, on_wait=lambda: self._apply(self._machine.waits())
         )
-        self._machine.located(place.location)
+        self._machine.conversation.located(place.location)
         return place.location
 
     async def _connect(self, order: Connect) -> tuple[Upstream, upstreams.Target]:
         worker = self._worker
         settings = worker.settings
         self._model = upstreams.model_of(order.setup)
-        self._machine.holds = upstreams.holds_during_calls(order.setup)
+        self._machine.conversation.holds = upstreams.holds_during_calls(order.setup)
         for attempt in (1, 2):
             try:
                 headers, project = await worker.credentials()
@@ -411,7 +411,9 @@ class OwnedSession:
                     self._connects.get_nowait()  # the newest counts
                 self._connects.put_nowait(output)
             elif isinstance(output, Used):
-                self._worker.counting.used(self._machine.user, self._model, output.payload)
+                self._worker.counting.used(
+                    self._machine.conversation.record.user, self._model, output.payload
+                )
             elif isinstance(output, RunTool):
                 self._run_tool(output.call)
             elif isinstance(output, EndTools):
@@ -431,7 +433,7 @@ class OwnedSession:
         now = self._now
         fields: dict[str, object] = {}
         if self._state is State.CONNECTING:
-            self._is_resuming = not self._machine.is_new
+            self._is_resuming = not self._machine.conversation.is_new
             self._ordered_at = now
         elif self._state is State.LIVE:
             kind = "resumed" if self._is_resuming else "new"
