@@ -198,6 +198,8 @@ def test_a_session_opens_in_a_run(
     findings = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["session"]["level"] == "ok"
     assert "live-api" not in findings
+    faults = [finding for finding in findings.values() if finding["level"] == "failed"]
+    assert faults == []
     assert caught.value.code == 0
 
 

@@ -1,5 +1,6 @@
 """The worker process: slots, readiness, reports, the token it keeps, and its end."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,41 @@ async def test_ready_when_there_is_a_token_before_any_session(
                 ]
                 assert not any(SECRET in text for text in said)
                 assert len(tokens.requests) == 4
+
+
+async def test_a_token_that_comes_is_reported_at_once(
+    redis_url: str, admin: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who asks what is wrong would hear of something that is mended."""
+    may_answer = asyncio.Event()
+
+    async def slow(number: int) -> Response:
+        if number == 1:
+            return JSONResponse({"error": {"message": "no credential"}}, 503)
+        await may_answer.wait()
+        return token(number)
+
+    async def problems() -> list[str | None]:
+        return [report.broker for report in await Dispatch(admin).reports()]
+
+    async with broker(slow) as tokens:
+        mine = with_broker(tmp_path, tokens, "ws://127.0.0.1:1")
+        async with worker(redis_url, **mine) as running:
+
+            async def refused() -> bool:
+                return any("no credential" in str(problem) for problem in await problems())
+
+            await until(refused, "it is reported")
+            monkeypatch.setattr(module, "REPORT_S", 60.0)
+            monkeypatch.setattr(module, "RETRY_S", 60.0)
+            await admin.delete(keys.report(running.process_id))
+            await until(problems, "the last report for a long time")
+            may_answer.set()
+
+            async def mended() -> bool:
+                return await problems() == [None]
+
+            await until(mended, "the token is there")
 
 
 def test_a_missing_secret_is_said_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:

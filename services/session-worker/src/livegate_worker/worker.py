@@ -62,6 +62,7 @@ class Worker:
         self.counting = Counting(self._ledger, self.process_id, prices.load(settings.prices_file))
         self.toolbox = Toolbox(settings)
         self._changed = asyncio.Event()
+        self._better = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
         self._sessions: dict[bytes, OwnedSession] = {}
         self.draining = False
@@ -328,7 +329,10 @@ class Worker:
                 metrics.WORKER_QUEUE_AGE.set(age_s)
             except (RedisError, OSError, TimeoutError):
                 log.debug("no report: Redis does not answer")
-            await asyncio.sleep(self._pause_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause_s):
+                    await self._better.wait()
+            self._better.clear()
 
     async def _keep_token(self, tokens: Tokens) -> None:
         """Ask ahead, so that a session need not wait and the report tells the truth."""
@@ -342,4 +346,5 @@ class Worker:
             else:
                 if before:
                     log.info("the token broker answers")
+                    self._better.set()
             await asyncio.sleep(self._pause_s)
