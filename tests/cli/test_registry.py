@@ -12,13 +12,17 @@ WORKER, EDGE = keys.worker_mailbox("w"), keys.edge_mailbox("e")
 
 
 async def test_sessions_by_state(admin: Redis) -> None:
-    owned = [Owned(b"\1" * 8, 3, EDGE), Owned(b"\2" * 8, 1, b"")]
+    owned = [
+        Owned(b"\1" * 8, 3, EDGE),
+        Owned(b"\2" * 8, 1, b""),
+        Owned(b"\3" * 8, 1, EDGE, is_away=True),
+    ]
     await Ownership(admin).register(WORKER, owned)
-    await Dispatch(admin).offer(Offer(b"\3" * 8, 0, EDGE))
+    await Dispatch(admin).offer(Offer(b"\4" * 8, 0, EDGE))
     await admin.set(keys.heartbeat(WORKER), "1.1")
     await admin.set(keys.heartbeat(EDGE), "1.1")
     rows = await registry.sessions(admin)
-    assert [row["state"] for row in rows] == ["live", "away", "waits"]
+    assert [row["state"] for row in rows] == ["live", "away", "away", "waits"]
     assert rows[0] == {
         "session": "01" * 8,
         "state": "live",
@@ -28,7 +32,7 @@ async def test_sessions_by_state(admin: Redis) -> None:
     }
     assert (await registry.queue(admin))[0] == 1
     await admin.delete(keys.heartbeat(WORKER))
-    assert [row["state"] for row in await registry.sessions(admin)] == ["owner lost"] * 2 + [
+    assert [row["state"] for row in await registry.sessions(admin)] == ["owner lost"] * 3 + [
         "waits"
     ]
 

@@ -91,6 +91,34 @@ async def test_an_emptied_redis_knows_the_owner_again(ownership: Ownership, admi
     assert await ownership.claim(SESSION, 4, ELSEWHERE) == Claim(5, WORKER, EDGE)
 
 
+async def test_what_has_ended_is_forgotten_at_once(ownership: Ownership, admin: Redis) -> None:
+    ended = Owned(SESSION, 4, EDGE)
+    await ownership.register(WORKER, [ended])
+    await ownership.forget(WORKER, [ended])
+    assert not await admin.exists(keys.session(SESSION))
+    await ownership.forget(WORKER, [])
+
+
+async def test_what_went_on_elsewhere_is_not_forgotten(ownership: Ownership, admin: Redis) -> None:
+    former = Owned(SESSION, 4, EDGE)
+    await ownership.register(OTHER, [Owned(SESSION, 5, EDGE)])
+    await ownership.forget(WORKER, [former])
+    assert await known(admin) == (b"5", OTHER, EDGE)
+    await ownership.claim(SESSION, 5, ELSEWHERE)
+    await ownership.forget(OTHER, [Owned(SESSION, 5, EDGE)])
+    assert await known(admin) == (b"6", OTHER, ELSEWHERE), "claimed since"
+
+
+async def test_whether_its_client_is_away(ownership: Ownership, admin: Redis) -> None:
+    async def away() -> object:
+        return await admin.hget(keys.session(SESSION), "away")
+
+    await ownership.register(WORKER, [Owned(SESSION, 4, EDGE, is_away=True)])
+    assert await away() == b"1"
+    await ownership.claim(SESSION, 4, ELSEWHERE)
+    assert await away() == b"", "it has just come back"
+
+
 async def test_a_former_owner_that_registers_again_is_none(ownership: Ownership) -> None:
     """It was frozen, say, and Redis was emptied meanwhile."""
     await ownership.register(WORKER, [Owned(SESSION, 4, EDGE)])

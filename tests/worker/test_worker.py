@@ -94,7 +94,12 @@ async def known(admin: Redis, session: bytes) -> dict[Any, Any]:
 
 async def registered(admin: Redis, session: bytes, epoch: int, owner: Worker, at: Edge) -> None:
     """Wait until Redis knows the session so."""
-    expected = {b"epoch": b"%d" % epoch, b"owner": owner.mailbox, b"edge": at.mailbox}
+    expected = {
+        b"epoch": b"%d" % epoch,
+        b"owner": owner.mailbox,
+        b"edge": at.mailbox,
+        b"away": b"",
+    }
 
     async def so() -> bool:
         return await known(admin, session) == expected
@@ -150,6 +155,43 @@ async def test_an_emptied_redis_is_told_again_and_an_ended_session_not(
         await admin.flushall()
         await until(lambda: known(admin, staying.session), "it is known again")
         assert await known(admin, leaving.session) == {}
+
+
+async def test_what_has_ended_is_forgotten_at_once(
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as playing,
+    ):
+        call = await live(playing)
+        await registered(admin, call.session, 1, running, playing)
+        playing.say(call, frame.CLOSE, b'{"name":"ENDED","reason":"the client left"}')
+
+        async def forgotten() -> bool:
+            return not await known(admin, call.session)
+
+        await until(forgotten, "it is forgotten")
+
+
+async def test_whose_client_is_away_is_registered_so(
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 0.05)
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url),
+        edge(redis_url) as playing,
+    ):
+        call = await live(playing)
+        playing.send(call, frame.AWAY, b"")
+
+        async def away() -> bool:
+            return (await known(admin, call.session)).get(b"away") == b"1"
+
+        await until(away, "it is known")
 
 
 async def test_an_edge_that_took_the_client_over_is_registered(

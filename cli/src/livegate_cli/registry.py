@@ -47,7 +47,7 @@ async def sessions(redis: Redis) -> list[dict[str, Any]]:
             continue
         owner, edge = known[b"owner"], known.get(b"edge", b"")
         lives = await redis.exists(keys.heartbeat(owner))
-        here = bool(edge) and await redis.exists(keys.heartbeat(edge))
+        here = edge and not known.get(b"away") and await redis.exists(keys.heartbeat(edge))
         state = "owner lost" if not lives else "live" if here else "away"
         session = name.decode().partition(":")[2]
         rows.append(_row(session, state, int(known[b"epoch"]), owner, edge))

@@ -17,11 +17,14 @@ REGISTER_S = 2.0
 
 
 class Owned(NamedTuple):
-    """A session, the epoch at which the worker owns it, and the edge's mailbox (or none)."""
+    """A session, the epoch at which the worker owns it, the edge's mailbox (or none), and whether
+    the client is away.
+    """
 
     session: bytes
     epoch: int
     edge: bytes
+    is_away: bool = False
 
 
 class Claim(NamedTuple):
@@ -43,6 +46,7 @@ class Ownership:
         self._redis = redis
         self._claim = redis.register_script(_lua("claim"))
         self._register = redis.register_script(_lua("register"))
+        self._forget = redis.register_script(_lua("forget"))
 
     async def register(self, worker: bytes, sessions: Sequence[Owned]) -> None:
         """This worker owns these; a claim of a higher epoch stands."""
@@ -50,9 +54,15 @@ class Ownership:
             return
         args: list[bytes | int] = [worker, keys.SESSION_TTL_MS]
         for owned in sessions:
-            args += (owned.epoch, owned.edge)
+            args += (owned.epoch, owned.edge, b"1" if owned.is_away else b"")
         names = [keys.session(owned.session) for owned in sessions]
         await self._register(keys=names, args=args)
+
+    async def forget(self, worker: bytes, sessions: Sequence[Owned]) -> None:
+        """These have ended at this worker."""
+        if sessions:
+            names = [keys.session(owned.session) for owned in sessions]
+            await self._forget(keys=names, args=[worker, *(owned.epoch for owned in sessions)])
 
     async def claim(self, session: bytes, epoch: int, edge: bytes) -> Claim | None:
         """This edge has the client now; its epoch is above `epoch` and all that was claimed.

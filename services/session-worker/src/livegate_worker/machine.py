@@ -292,6 +292,11 @@ class Session:
         return self._edge_lost_at is None
 
     @property
+    def is_away(self) -> bool:
+        """Whether its client is."""
+        return self._client.away
+
+    @property
     def _away_s(self) -> float:
         return self.conversation.record.away_s
 

@@ -10,6 +10,7 @@ from livegate import frame, logs, metrics, tally, traces
 from livegate.closes import Close, Closing, classify_upstream
 from livegate.dispatch import Offer
 from livegate.link import Attach, Detach, Forget, Link, SendTo
+from livegate.ownership import Owned
 from livegate.steering import Event, Refusal
 from livegate.steering import State as Told
 
@@ -139,6 +140,17 @@ class OwnedSession:
     def is_owner(self) -> bool:
         """Whether the edge has granted the session."""
         return self._machine.state is not State.CLAIMED
+
+    @property
+    def owned(self) -> Owned:
+        """As edges find it."""
+        link = self.link
+        return Owned(link.session, link.epoch, link.peer, self._machine.is_away)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, and not only elsewhere."""
+        return self._machine.state is State.ENDED and self._machine.closing is not None
 
     def close(self, closing: Closing) -> None:
         """End the session; the client is told."""

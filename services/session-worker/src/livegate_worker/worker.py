@@ -62,6 +62,7 @@ class Worker:
         self.counting = Counting(self._ledger, self.process_id, prices.load(settings.prices_file))
         self.toolbox = Toolbox(settings)
         self._changed = asyncio.Event()
+        self._ended: list[Owned] = []
         self._better = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
         self._sessions: dict[bytes, OwnedSession] = {}
@@ -267,6 +268,9 @@ class Worker:
             metrics.WORKER_SESSIONS.dec()
             if self._sessions.get(session_id) is session:
                 del self._sessions[session_id]
+                if session.has_ended:
+                    self._ended.append(session.owned)
+                    self._changed.set()
             self._slots.release()
 
     def register(self) -> None:
@@ -279,14 +283,12 @@ class Worker:
                 async with asyncio.timeout(REGISTER_S):
                     await self._changed.wait()
             self._changed.clear()
-            owned = [
-                Owned(session.link.session, session.link.epoch, session.link.peer)
-                for session in self._sessions.values()
-                if session.is_owner
-            ]
+            owned = [each.owned for each in self._sessions.values() if each.is_owner]
+            ended, self._ended = self._ended, []  # what is not forgotten now expires
             try:
                 async with asyncio.timeout(REDIS_TIMEOUT_S):
                     await self._ownership.register(self.mailbox, owned)
+                    await self._ownership.forget(self.mailbox, ended)
                     await self._renew()
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(RETRY_S)
