@@ -22,7 +22,7 @@ def test_texts_and_files_in_turn(
     gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "answer.wav"
-    told = ("hello there", "--wav", str(speech.QUESTION), "--out", str(out), "--json")
+    told = ("hello there", str(speech.QUESTION), "--out", str(out), "--json")
     assert talked("--url", gateway.http, *told) == 0
     written, spoken = map(json.loads, capsys.readouterr().out.splitlines())
     assert written["answer"] == "You wrote two words."
@@ -39,6 +39,11 @@ def test_line_by_line(
     monkeypatch.setattr("sys.stdin", io.StringIO("one\n\nand two\n"))
     assert talked("--url", gateway.http) == 0
     assert capsys.readouterr().out.splitlines() == ["You wrote one word.", "You wrote two words."]
+
+
+def test_a_file_that_is_not_there_is_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["talk", "nowhere.WAV"]) == 2
+    assert "nowhere.WAV" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_allowed_is_said(

@@ -22,25 +22,24 @@ Question = str | list[str]
 @click.command("talk")
 @talking.options
 @click.argument("texts", nargs=-1)
-@click.option("--wav", "wavs", multiple=True, type=Path, help="Say this file, 16-bit PCM.")
 @click.option("--out", type=Path, help="Write the answers' audio there, as WAV.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object for each answer.")
 def command(
     talk: talking.Talk,
     texts: tuple[str, ...],
-    wavs: tuple[Path, ...],
     out: Path | None,
     as_json: bool,  # noqa: FBT001, click's flag
 ) -> None:
-    """Talk with the model: TEXTS and files in turn; without any, line by line.
+    """Talk with the model: TEXTS in turn; without any, line by line. A text that ends with .wav is
+    a file to be said, of 16-bit PCM.
 
     Exits with 1 if there was no answer.
     """
     try:
-        spoken = [speech.messages(speech.read(wav), CHUNK_MS) for wav in wavs]
+        given = [_question(text) for text in texts]
     except speech.WavError as error:
-        raise click.BadParameter(str(error), param_hint="--wav") from None
-    questions = _written(*texts, *spoken) if texts or spoken else _lines()
+        raise click.BadParameter(str(error), param_hint="TEXTS") from None
+    questions = _given(given) if given else _lines()
     conversation = _converse(talk, questions, as_json=as_json, keeps_audio=out is not None)
     try:
         answered, audio = asyncio.run(conversation)
@@ -53,7 +52,12 @@ def command(
     sys.exit(not answered)
 
 
-async def _written(*questions: Question) -> AsyncIterator[Question]:
+def _question(text: str) -> Question:
+    is_file = text.lower().endswith(".wav")
+    return speech.messages(speech.read(Path(text)), CHUNK_MS) if is_file else text
+
+
+async def _given(questions: list[Question]) -> AsyncIterator[Question]:
     for question in questions:
         yield question
 
