@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from livegate_edge.api_keys import KeyStore
+from livegate.api_keys import KeyStore
 from livegate_edge.iap import HEADER as IAP_HEADER
 from livegate_edge.iap import ISSUER as IAP_ISSUER
 from redis.asyncio import Redis

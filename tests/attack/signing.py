@@ -14,7 +14,7 @@ import jwt
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from livegate_edge.api_keys import KeyStore, digest_of, id_of
+from livegate.api_keys import KeyStore, digest_of, id_of
 from livegate_edge.cookies import Begun, Cookies, SignedIn
 from livegate_edge.tickets import Ticket, Tickets
 from redis.asyncio import Redis

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
+from livegate.api_keys import KeyStore
 from livegate_cli import doctor, place, trying
 from livegate_cli.conversation import Gateway
 from livegate_cli.diagnosis import Finding
 from livegate_cli.talking import Talk
-from livegate_edge.api_keys import KeyStore
 from redis.asyncio import Redis
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from google import genai
+from livegate.api_keys import KeyStore
 from livegate_cli import tls
 from livegate_edge import ledger
-from livegate_edge.api_keys import KeyStore
 from websockets.exceptions import InvalidStatus
 
 from tests.contract.test_python_sdk import NON_BLOCKING, http_options

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from livegate import keys
+from livegate.api_keys import KeyStore, digest_of, id_of
 from livegate_edge import api_keys
-from livegate_edge.api_keys import ApiKeys, KeyStore, digest_of, id_of
+from livegate_edge.api_keys import ApiKeys
 from livegate_edge.modes import Unavailable
 from livegate_edge.users import User
 from redis.asyncio import Redis
@@ -66,22 +66,6 @@ async def test_a_key_is_somebody(store: KeyStore) -> None:
     assert await mode.user(showing(key)) == expected
     assert await mode.user(showing(query=f"alt=sse&key={key}")) == expected
     assert key_id == id_of(digest_of(key))
-
-
-async def test_what_is_kept_is_no_key(store: KeyStore, admin: Redis) -> None:
-    key, key_id = await store.issue("alice")
-    kept = cast("dict[bytes, bytes]", await admin.hgetall(keys.API_KEYS))
-    text = b" ".join([*kept, *kept.values(), key_id.encode()])
-    for part in (key, key[3:], key[3:20], key[-20:]):
-        assert part.encode() not in text
-    assert set(json.loads(next(iter(kept.values())))) == {"name", "created_at"}
-    assert await admin.ttl(keys.API_KEYS) == -1
-
-
-async def test_no_two_keys_are_alike(store: KeyStore) -> None:
-    issued = [await store.issue("alice") for _ in range(20)]
-    assert len({key for key, _ in issued}) == len({key_id for _, key_id in issued}) == 20
-    assert all(len(key) == 46 for key, _ in issued)
 
 
 @pytest.mark.parametrize(

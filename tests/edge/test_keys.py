@@ -5,7 +5,8 @@ import re
 import sys
 
 import pytest
-from livegate_edge.api_keys import ApiKeys, KeyStore
+from livegate.api_keys import KeyStore
+from livegate_edge.api_keys import ApiKeys
 from livegate_edge.keys import parser
 from livegate_edge.users import User
 from redis.asyncio import Redis

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from livegate.api_keys import KeyStore
 from livegate_edge import ledger
-from livegate_edge.api_keys import KeyStore
 from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 

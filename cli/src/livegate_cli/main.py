@@ -9,7 +9,7 @@ import click
 
 from livegate_cli.settings import RunSettings, environment
 
-LATER = ("doctor", "load", "probe", "sessions", "talk", "usage", "workers")
+LATER = ("doctor", "keys", "load", "probe", "sessions", "talk", "usage", "workers")
 """Commands whose module has their name: imported when asked for, so that `run` starts no later."""
 
 
@@ -48,16 +48,6 @@ def run_command() -> int:
         return run(RunSettings.load(environ), environ)
     except KeyboardInterrupt:  # nothing runs yet
         return 0
-
-
-@cli.command("keys", add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def keys_command(arguments: tuple[str, ...]) -> int:
-    """Issue, list or revoke API keys, for AUTH_MODES=api-key."""
-    from livegate_cli.keys import keys  # noqa: PLC0415, other commands need none of it
-
-    environ = environment(Path.cwd())
-    return keys(arguments, RunSettings.load(environ), environ)
 
 
 def main(argv: list[str] | None = None) -> int:

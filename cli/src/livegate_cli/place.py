@@ -17,6 +17,8 @@ T = TypeVar("T")
 redis_url_option = click.option(
     "--redis-url", metavar="URL", help="The transport's Redis; default: REDIS_URL, or the run here."
 )
+LEDGER = "LEDGER_URL, else REDIS_URL (or --redis-url)"
+
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON in place of a table.")
 
 
@@ -29,6 +31,13 @@ def settings(redis_url: str | None, environ: Mapping[str, str] | None = None) ->
     values = {name: environ[name.upper()] for name in names if environ.get(name.upper())}
     of_ledger = {"ledger_url": _loopback(ports["ledger"])} if "ledger" in ports else {}
     return LedgerSettings.model_validate(of_ledger | values | {"redis_url": url})
+
+
+def ledger(redis_url: str | None, environ: Mapping[str, str] | None = None) -> str:
+    """The ledger alone. Exits with 2 if there is none to ask."""
+    environ = environment(Path.cwd()) if environ is None else environ
+    alone = None if environ.get("REDIS_URL") else environ.get("LEDGER_URL")
+    return settings(redis_url or alone, environ).ledger
 
 
 def of_run(environ: Mapping[str, str]) -> str:
@@ -60,11 +69,11 @@ def _ports(environ: Mapping[str, str]) -> dict[str, int]:
     return found
 
 
-def ask(question: Coroutine[Any, Any, T]) -> T:
-    """Its answer; exits with 2 if Redis does not give one."""
+def ask(question: Coroutine[Any, Any, T], of: str = "REDIS_URL (or --redis-url)") -> T:
+    """Its answer; exits with 2 if Redis, which the settings `of` name, does not give one."""
     try:
         return asyncio.run(question)
     except AuthenticationError:
-        fail("Redis refused the password: check REDIS_URL or REDIS_PASSWORD_FILE")
+        fail(f"Redis refused the password: check {of}, and REDIS_PASSWORD_FILE")
     except (RedisError, OSError, TimeoutError) as error:
-        fail(f"Redis does not answer ({type(error).__name__}): check REDIS_URL (or --redis-url)")
+        fail(f"Redis does not answer ({type(error).__name__}): check {of}")

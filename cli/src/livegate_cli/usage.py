@@ -24,7 +24,7 @@ def command(user: str | None, days: int, redis_url: str | None, as_json: bool) -
     settings = place.settings(redis_url)
     path: Path | None = settings.prices_file
     since = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days - 1)).isoformat()
-    rows = place.ask(_usage(settings.ledger, user, since, prices.load(path)))
+    rows = place.ask(_usage(settings.ledger, user, since, prices.load(path)), of=place.LEDGER)
     output.show(rows, as_json=as_json, nothing=f"no usage since {since}")
 
 

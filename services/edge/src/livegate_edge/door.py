@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import httpx
 from livegate import logs
+from livegate.api_keys import KeyStore
 from livegate.settings import fail, read_secret
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection, Request
@@ -20,7 +21,7 @@ from starlette.websockets import WebSocket
 
 from livegate_edge import ledger
 from livegate_edge.accounts import Accounts
-from livegate_edge.api_keys import ApiKeys, KeyStore
+from livegate_edge.api_keys import ApiKeys
 from livegate_edge.auth_settings import AuthSettings
 from livegate_edge.cookies import Cookies
 from livegate_edge.iap import Iap

@@ -6,12 +6,13 @@ import datetime as dt
 import sys
 
 from livegate import logs
+from livegate.api_keys import KeyStore, id_of
 from livegate.settings import fail
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from livegate_edge import ledger
-from livegate_edge.api_keys import TIMEOUT_S, KeyStore, id_of
+from livegate_edge.api_keys import TIMEOUT_S
 from livegate_edge.auth_settings import AuthSettings
 
 DAY_S = 24 * 3600.0
@@ -51,7 +52,7 @@ async def run(arguments: argparse.Namespace, redis: Redis) -> None:
                 f"{id_of(digest)}  {_date(key_.created_at)}  {ends} {at}  {key_.name}\n"
             )
     elif await store.revoke(arguments.id) is None:
-        fail(f"there is no key {arguments.id}: see list")
+        fail(f"there is no key {arguments.id}: `list` has them all")
     else:
         _say(f"revoked {arguments.id}")
 
