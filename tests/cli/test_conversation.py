@@ -168,6 +168,49 @@ async def test_an_edge_that_goes_away_is_left_even_before_that() -> None:
         assert (await Conversation(at, SETUP, lambda *_: None).run()).was_live
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "<html>",
+        b"\xff\xfe",
+        "[1, 2]",
+        '{"serverContent":7}',
+        '{"livegate":{"recovered":true}}',
+        '{"livegate":{"next":"soon"}}',
+        "[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("is_live", [False, True])
+async def test_what_speaks_something_else_is_left_at_once(
+    garbage: str | bytes, *, is_live: bool
+) -> None:
+    async def other(socket: ServerConnection, _: dict[str, Any]) -> None:
+        if is_live:
+            await tell(socket, *LIVE)
+        await socket.send(garbage)
+        await socket.wait_closed()
+
+    async with gateway(other) as at:
+        with pytest.raises(RefusedError, match=r"speaks no livegate\.v1: .*--url"):
+            await Conversation(at, SETUP, lambda *_: None).run()
+
+
+async def test_a_message_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livegate_cli.conversation.LONGEST_BYTES", 1000)
+
+    async def endless(socket: ServerConnection, _: dict[str, Any]) -> None:
+        await socket.send("x" * 1001)
+        await socket.wait_closed()
+
+    async with gateway(endless) as at:
+        with pytest.raises(RefusedError, match="--url"):
+            await Conversation(at, SETUP, lambda *_: None).run()
+
+
+def test_what_a_gateway_says_moves_no_terminal() -> None:
+    assert "\x1b" not in str(RefusedError("refused: \x1b]0;title\x07"))
+
+
 async def test_who_is_asked_for_a_key_is_told_where_it_goes() -> None:
     async with gateway(key="right") as at:
         wrong = Conversation(Gateway(at.url, "wrong-key"), SETUP, lambda *_: None)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from livegate_cli import speech
+from livegate_cli import output, speech
 from livegate_cli.conversation import Content, Conversation, Ended, Gateway, Message
 
 ANSWER_S = 30.0
@@ -178,7 +178,7 @@ class EndedError(Exception):
     """The session ended; `ended` says how."""
 
     def __init__(self, ended: Ended) -> None:
-        super().__init__(f"closed with {ended.code} {ended.reason}".strip())
+        super().__init__(output.plain(f"closed with {ended.code} {ended.reason}".strip()))
         self.ended = ended
 
 

@@ -14,12 +14,19 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
+from livegate.envelope import UNREADABLE
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
+
+from livegate_cli import output
 
 ACK_BYTES: Final = 64 << 10
 ACK_S: Final = 0.5
+LONGEST_BYTES: Final = 16 << 20
+"""Of one message; Google's own are far shorter."""
+
 MEDIA_AGE_S: Final = 15.0
 """Media of this age is not sent again."""
 
@@ -29,6 +36,7 @@ PATIENCE_S: Final = 30.0
 """So long a session that was live is tried for again."""
 
 BEGIN_ANEW: Final = 4002
+NONSENSE: Final = "what answers at {url} speaks no livegate.v1: name a livegate with --url"
 
 
 class _Blob(msgspec.Struct, rename="camel"):
@@ -104,7 +112,7 @@ class RefusedError(Exception):
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
-        super().__init__(text)
+        super().__init__(output.plain(text))
         self.status = status
 
 
@@ -171,7 +179,7 @@ class Gateway:
                 subprotocols=[Subprotocol("livegate.v1")],
                 additional_headers=self.headers,
                 compression=None,
-                max_size=None,
+                max_size=LONGEST_BYTES,
                 max_queue=None,
                 ping_interval=None,
                 open_timeout=DIAL_S,
@@ -259,7 +267,7 @@ class Conversation:
         self._ack_now = asyncio.Event()
         self._heard = self._acked = self._unacked_bytes = 0
         self._marks = 0
-        self._was_live = self._ends = False
+        self._was_live = self._ends = self._is_nonsense = False
         self._socket: ClientConnection | None = None
 
     # The speaker's side
@@ -295,7 +303,7 @@ class Conversation:
             try:
                 code, reason = await self._connection()
             except RefusedError:
-                if not self._was_live:
+                if self._is_nonsense or not self._was_live:
                     raise
                 code, reason = 1006, "no connection"
             goes_on = self._was_live and code != 1000 and not 4200 <= code < 4300
@@ -339,16 +347,23 @@ class Conversation:
             self._may_send.clear()
             self.live.clear()
             socket.transport.abort()
+        if self._is_nonsense:
+            raise RefusedError(NONSENSE.format(url=self._gateway.url))
         return socket.close_code or 1006, socket.close_reason or ""
 
     async def _read(self, socket: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        try:
             await socket.send(self._first())
             if self._ends:
                 await socket.close()
             while True:
                 data = await socket.recv(decode=False)
                 self._take(_decoder.decode(data), len(data))
+        except ConnectionClosed as closed:
+            too_long = closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG
+            self._is_nonsense = too_long and not closed.rcvd_then_sent
+        except (*UNREADABLE, ValueError, TypeError, LookupError):
+            self._is_nonsense = True
 
     def _first(self) -> str:
         first: dict[str, Any] = {"setup": self._setup}

@@ -21,7 +21,7 @@ from livegate.settings import LedgerSettings
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
-from livegate_cli import diagnosis, place, registry, talking, trying
+from livegate_cli import diagnosis, output, place, registry, talking, trying
 from livegate_cli.conversation import Gateway
 from livegate_cli.diagnosis import Finding, Level
 from livegate_cli.settings import environment
@@ -217,7 +217,7 @@ def command(
     else:
         for finding in findings:
             mark = click.style(finding.level.ljust(8), fg=_COLOURS[finding.level])
-            click.echo(f"{mark} {finding.check}: {finding.found}")
+            click.echo(f"{mark} {finding.check}: {output.plain(finding.found)}")
             if finding.level != "ok":
                 click.echo(f"         fix: {finding.fix}")
     sys.exit(any(finding.level == "failed" for finding in findings))

@@ -7,6 +7,13 @@ from typing import Any
 import click
 
 
+def plain(text: str) -> str:
+    """What others wrote, without what a terminal would take for a command."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
 def show(rows: Sequence[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
     """Print the rows, which have the same names; `nothing` is said in a table's place."""
     if as_json:
@@ -24,7 +31,7 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool, nothing: str) -> None
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None or value == "" else str(value)
+    return "-" if value is None or value == "" else plain(str(value))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import click
 
-from livegate_cli import speech, talking
+from livegate_cli import output, speech, talking
 from livegate_cli.asking import EndedError, asking
 from livegate_cli.conversation import RefusedError
 
@@ -69,7 +69,7 @@ def command(
         click.echo(json.dumps({**found, "ok": problem is None, "problem": problem}, indent=2))
     else:
         for name, value in found.items():
-            click.echo(f"{name.ljust(14)} {value}")
+            click.echo(f"{name.ljust(14)} {output.plain(str(value))}")
         colour = "green" if problem is None else "red"
         click.secho(problem or "ok: the question was understood and answered", fg=colour)
     sys.exit(problem is not None)

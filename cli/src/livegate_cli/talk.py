@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from livegate_cli import speech, talking
+from livegate_cli import output, speech, talking
 from livegate_cli.asking import Asker, EndedError, Turn, asking
 from livegate_cli.conversation import RefusedError
 
@@ -91,7 +91,8 @@ async def _converse(
             turn = await _ask(asker, question)
             answered &= turn.whole_s is not None
             audio.extend(turn.audio)
-            click.echo(json.dumps(_told(turn)) if as_json else _text(turn))
+            is_lost = not asker.conversation.live.is_set()
+            click.echo(json.dumps(_told(turn)) if as_json else _text(turn, is_lost=is_lost))
     return answered, bytes(audio)
 
 
@@ -101,10 +102,11 @@ async def _ask(asker: Asker, question: Question) -> Turn:
     return await asker.speak(question)
 
 
-def _text(turn: Turn) -> str:
+def _text(turn: Turn, *, is_lost: bool) -> str:
     if turn.whole_s is None:
-        return click.style("no answer", fg="red")
-    return turn.transcript.strip() or f"({turn.audio_s:.1f} s of audio)"
+        why = ": the connection is lost, and not to be had again" if is_lost else ""
+        return click.style(f"no answer{why}", fg="red")
+    return output.plain(turn.transcript.strip()) or f"({turn.audio_s:.1f} s of audio)"
 
 
 def _told(turn: Turn) -> dict[str, Any]:
