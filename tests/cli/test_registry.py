@@ -56,5 +56,7 @@ def test_the_only_one_whose_id_begins_so() -> None:
     assert registry.only(rows, "worker", "AB2") == {"worker": "ab2"}
     with pytest.raises(Refused, match="2 workers begin with 'ab'"):
         registry.only(rows, "worker", "ab")
+    with pytest.raises(Refused, match="which worker"):
+        registry.only(rows[:1], "worker", "")
     with pytest.raises(Refused, match=r"no worker begins with 'ef': .*workers list"):
         registry.only(rows, "worker", "ef")

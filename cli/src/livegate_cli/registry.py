@@ -63,8 +63,10 @@ def only(rows: list[dict[str, Any]], kind: str, beginning: str) -> dict[str, Any
     """The session or worker (`kind`) whose id begins so.
 
     Raises:
-        Refused: there is none, or several.
+        Refused: there is none, or several, or `beginning` is empty: a variable that was not set.
     """
+    if not beginning:
+        raise Refused(f"which {kind}? The id is empty")
     found = {row[kind]: row for row in rows if row[kind].startswith(beginning.lower())}
     if len(found) == 1:
         return found.popitem()[1]
