@@ -308,7 +308,7 @@ class ModelDispatch(Dispatch):
 
 
 class ModelOwnership(Ownership):
-    """What the two Lua scripts do."""
+    """What the Lua scripts do."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -321,6 +321,15 @@ class ModelOwnership(Ownership):
                 epoch, owner, edge = owned.epoch, worker, owned.edge
             expires = self._store.clock.now + SESSION_TTL_S
             self._store.owned[owned.session] = epoch, owner, edge, expires
+
+    async def forget(self, worker: bytes, sessions: Sequence[Owned]) -> None:
+        if not sessions:
+            return
+        await self._store.answer()
+        for owned in sessions:
+            known = self._known(owned.session)
+            if known and known[:2] == (owned.epoch, worker):
+                del self._store.owned[owned.session]
 
     async def claim(self, session: bytes, epoch: int, edge: bytes) -> Claim | None:
         await self._store.answer()
