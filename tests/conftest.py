@@ -22,6 +22,11 @@ from tests.support.stack import FRONTEND
 READY_S = 60.0
 
 
+def pytest_configure() -> None:
+    """Ctrl-C reaches what tests start, also where a shell keeps it from its background jobs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
     """A real Redis, empty."""
