@@ -176,6 +176,36 @@ async def test_what_has_ended_is_forgotten_at_once(
         await until(forgotten, "it is forgotten")
 
 
+async def test_only_what_changed_is_registered_and_all_of_it_once_redis_refused(
+    redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as playing,
+        edge(redis_url) as second,
+    ):
+        moving, staying = await live(playing), await live(playing)
+        for call in (moving, staying):
+            await registered(admin, call.session, 1, running, playing)
+        await admin.delete(keys.session(staying.session))
+        await admin.set(keys.session(moving.session), "no hash")
+        await registered(admin, (await live(playing)).session, 1, running, playing)
+        assert not await admin.exists(keys.session(staying.session))
+
+        async def refused() -> bool:
+            return "errorstat_WRONGTYPE" in await admin.info("errorstats")
+
+        assert not await refused()
+        second.join(moving, 2)
+        await until(refused, "Redis refuses")
+        await admin.delete(keys.session(moving.session))
+        await registered(admin, moving.session, 2, running, second)
+        await registered(admin, staying.session, 1, running, playing)
+
+
 async def test_whose_client_is_away_is_registered_so(
     redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

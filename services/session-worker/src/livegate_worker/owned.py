@@ -413,12 +413,12 @@ class OwnedSession:
                 exchange.send(output.mailbox, (output.outgoing,))
             elif isinstance(output, Attach):
                 exchange.attach(self, output.peer, output.epoch)
-                self._worker.register()
+                self._worker.register(self.link.session)
                 self._apply(self._machine.attached(self._now))
             elif isinstance(output, Detach):
                 exchange.detach(self)
             elif isinstance(output, Connect):
-                self._worker.register()
+                self._worker.register(self.link.session)
                 if not self._connects.empty():
                     self._connects.get_nowait()  # the newest counts
                 self._connects.put_nowait(output)

@@ -62,6 +62,7 @@ class Worker:
         self.counting = Counting(self._ledger, self.process_id, prices.load(settings.prices_file))
         self.toolbox = Toolbox(settings)
         self._changed = asyncio.Event()
+        self._fresh: set[bytes] = set()
         self._ended: list[Owned] = []
         self._better = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.slots)
@@ -273,24 +274,34 @@ class Worker:
                     self._changed.set()
             self._slots.release()
 
-    def register(self) -> None:
+    def register(self, session_id: bytes) -> None:
         """A session has begun here, or has another edge: edges must find it."""
+        self._fresh.add(session_id)
         self._changed.set()
 
     async def _register(self) -> None:
+        """What has changed at once, and everything again and again."""
+        loop = asyncio.get_running_loop()
+        all_at = loop.time()
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REGISTER_S):
+                async with asyncio.timeout_at(all_at):
                     await self._changed.wait()
             self._changed.clear()
-            owned = [each.owned for each in self._sessions.values() if each.is_owner]
+            now = loop.time()
+            ids = self._sessions.keys() if now >= all_at else self._fresh & self._sessions.keys()
+            owned = [self._sessions[each].owned for each in ids if self._sessions[each].is_owner]
+            self._fresh = set()
             ended, self._ended = self._ended, []  # what is not forgotten now expires
             try:
                 async with asyncio.timeout(REDIS_TIMEOUT_S):
                     await self._ownership.register(self.mailbox, owned)
                     await self._ownership.forget(self.mailbox, ended)
-                    await self._renew()
+                    if now >= all_at:
+                        await self._renew()
+                        all_at = now + REGISTER_S
             except (RedisError, OSError, TimeoutError):
+                all_at = now
                 await asyncio.sleep(RETRY_S)
 
     async def _renew(self) -> None:
