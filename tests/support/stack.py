@@ -55,6 +55,7 @@ async def stack(
             "REDIS_URL": redis_url,
             "LIVE_UPSTREAM": upstream,
             "SEAL_KEYS_FILE": str(seal_keys),
+            "DRAIN_S": "1",  # or each stop waits for conversations that nobody takes
             **(env or {}),
         }
         started: list[tuple[int, int, Process]] = []

@@ -288,7 +288,7 @@ class Sdk:
 
 @contextlib.asynccontextmanager
 async def an_sdk(
-    folder: Path, *, transparent: bool, in_flight: str = ""
+    folder: Path, *, transparent: bool, in_flight: str = "", **env: str
 ) -> AsyncIterator[tuple[ResumableApi, Stack, Sdk]]:
     """Two edges, and an SDK client that has a handle of the first one's.
 
@@ -296,7 +296,7 @@ async def an_sdk(
     """
     async with (
         resumable_api() as api,
-        stack(folder, upstream=api.url, edges=2, env=ENV) as system,
+        stack(folder, upstream=api.url, edges=2, env=ENV | env) as system,
     ):
         client = Sdk("sdk", transparent=transparent)
         await client.begin(system.ws)
@@ -347,7 +347,7 @@ async def test_a_handle_outlives_its_worker(tmp_path: Path) -> None:
 
 
 async def test_a_draining_edge_serves_on_and_says_so(tmp_path: Path) -> None:
-    async with an_sdk(tmp_path, transparent=True) as (api, system, client):
+    async with an_sdk(tmp_path, transparent=True, DRAIN_S="5") as (api, system, client):
         system.edge.process.send_signal(signal.SIGTERM)
         message: Message = {}
         while "goAway" not in message:
