@@ -1,6 +1,8 @@
 """The worker process: slots, readiness, reports, the token it keeps, and its end."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,17 @@ from tests.worker.harness import (
     with_broker,
     worker,
 )
+
+
+@asynccontextmanager
+async def a_worker(redis_url: str) -> AsyncIterator[tuple[Worker, Edge]]:
+    """A worker at a Live API of its own, and an edge that offers it sessions."""
+    async with (
+        live_api() as api,
+        worker(redis_url, live_upstream=api.url) as running,
+        edge(redis_url) as playing,
+    ):
+        yield running, playing
 
 
 async def test_one_slot_one_session_and_the_second_waits(redis_url: str, admin: Redis) -> None:
@@ -111,11 +124,7 @@ async def test_a_session_is_registered_with_its_edge(
     redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
-    async with (
-        live_api() as api,
-        worker(redis_url, live_upstream=api.url) as running,
-        edge(redis_url) as playing,
-    ):
+    async with a_worker(redis_url) as (running, playing):
         call = await live(playing)
         await registered(admin, call.session, 1, running, playing)
         assert 0 < await admin.pttl(keys.session(call.session)) <= keys.SESSION_TTL_MS
@@ -143,11 +152,7 @@ async def test_an_emptied_redis_is_told_again_and_an_ended_session_not(
     redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 0.05)
-    async with (
-        live_api() as api,
-        worker(redis_url, live_upstream=api.url) as running,
-        edge(redis_url) as playing,
-    ):
+    async with a_worker(redis_url) as (running, playing):
         staying, leaving = await playing.offer(), await playing.offer()
         await until(lambda: staying.live and leaving.live, "both are live")
         playing.say(leaving, frame.CLOSE, b'{"name":"ENDED","reason":"the client left"}')
@@ -161,11 +166,7 @@ async def test_what_has_ended_is_forgotten_at_once(
     redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
-    async with (
-        live_api() as api,
-        worker(redis_url, live_upstream=api.url) as running,
-        edge(redis_url) as playing,
-    ):
+    async with a_worker(redis_url) as (running, playing):
         call = await live(playing)
         await registered(admin, call.session, 1, running, playing)
         playing.say(call, frame.CLOSE, b'{"name":"ENDED","reason":"the client left"}')
@@ -181,12 +182,7 @@ async def test_only_what_changed_is_registered_and_all_of_it_once_redis_refused(
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
     monkeypatch.setattr(module, "RETRY_S", 0.01)
-    async with (
-        live_api() as api,
-        worker(redis_url, live_upstream=api.url) as running,
-        edge(redis_url) as playing,
-        edge(redis_url) as second,
-    ):
+    async with a_worker(redis_url) as (running, playing), edge(redis_url) as second:
         moving, staying = await live(playing), await live(playing)
         for call in (moving, staying):
             await registered(admin, call.session, 1, running, playing)
@@ -210,11 +206,7 @@ async def test_whose_client_is_away_is_registered_so(
     redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 0.05)
-    async with (
-        live_api() as api,
-        worker(redis_url, live_upstream=api.url),
-        edge(redis_url) as playing,
-    ):
+    async with a_worker(redis_url) as (_, playing):
         call = await live(playing)
         playing.send(call, frame.AWAY, b"")
 
@@ -228,12 +220,7 @@ async def test_an_edge_that_took_the_client_over_is_registered(
     redis_url: str, admin: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REGISTER_S", 60)  # at once, then in a minute
-    async with (
-        live_api() as api,
-        worker(redis_url, live_upstream=api.url) as running,
-        edge(redis_url) as first,
-        edge(redis_url) as second,
-    ):
+    async with a_worker(redis_url) as (running, first), edge(redis_url) as second:
         call = await live(first)
         claim = await Ownership(admin).claim(call.session, 1, second.mailbox)
         moved = second.join(call, claim.epoch if claim else 2)
