@@ -7,6 +7,7 @@ it, it is meant for CALLER_AUDIENCE, has not expired, and names one of CALLER_AC
 import asyncio
 import contextlib
 import hmac
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,7 +65,7 @@ def _lines(content: bytes) -> list[bytes]:
     return [line.strip() for line in content.splitlines() if line.strip()]
 
 
-class _Signed:
+class _Signed(ABC):
     """A token whose signature, issuer, audience and times are verified."""
 
     method: ClassVar[str]
@@ -86,9 +87,9 @@ class _Signed:
             raise CallerRefusedError("the token's account is not one of CALLER_ACCOUNTS")
         return account + self.workload(claims)
 
+    @abstractmethod
     def account(self, claims: dict[str, Any]) -> str:
         """What CALLER_ACCOUNTS lists."""
-        raise NotImplementedError
 
     def workload(self, _: dict[str, Any]) -> str:
         """What tells the instances of an account apart."""
