@@ -290,7 +290,8 @@ class Worker:
             self._changed.clear()
             now = loop.time()
             ids = self._sessions.keys() if now >= all_at else self._fresh & self._sessions.keys()
-            owned = [self._sessions[each].owned for each in ids if self._sessions[each].is_owner]
+            sessions = [self._sessions[each] for each in ids]
+            owned = [session.owned for session in sessions if session.is_owner]
             self._fresh = set()
             ended, self._ended = self._ended, []  # what is not forgotten now expires
             try:
